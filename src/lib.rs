@@ -1,0 +1,9 @@
+//! Makes the rounds of an enterprise's systems.
+
+pub mod check;
+pub mod checks;
+pub mod model;
+pub mod quantity;
+pub mod recorded;
+pub mod secret;
+pub mod transport;

@@ -1,0 +1,24 @@
+//! The words of the product as types: no I/O, no async, no knowledge of any one check or transport.
+
+pub mod item;
+pub mod message;
+pub mod outcome;
+pub mod probe;
+pub mod run;
+pub mod tally;
+pub mod target;
+pub mod text;
+pub mod unit;
+pub mod untrusted;
+pub mod value;
+
+pub use item::{Attempt, ItemKey, ItemKind, ItemRecord, Mark, RowRecord, Rule};
+pub use message::Message;
+pub use outcome::{Outcome, Verdict};
+pub use probe::{Capture, Ended, Probe};
+pub use run::{RunHead, RunRecord};
+pub use tally::Tally;
+pub use target::{Kind, Login, Person, SecretRef, System, Target};
+pub use text::{Lang, Phrase, Text};
+pub use untrusted::Untrusted;
+pub use value::{FieldType, Row, Value};
