@@ -7,3 +7,4 @@ pub mod quantity;
 pub mod recorded;
 pub mod secret;
 pub mod transport;
+pub mod yaml;
