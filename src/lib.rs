@@ -2,9 +2,12 @@
 
 pub mod check;
 pub mod checks;
+pub mod inventory;
 pub mod model;
+pub mod playbook;
 pub mod quantity;
 pub mod recorded;
+pub mod schedule;
 pub mod secret;
 pub mod transport;
 pub mod yaml;
