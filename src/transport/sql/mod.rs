@@ -94,6 +94,8 @@ struct Access {
     reach: Reach,
     user: String,
     password: Option<SecretString>,
+    /// The target's own authorities, as PEM.
+    ca: Option<Vec<u8>>,
     connect_limit: Duration,
     session_limit: Duration,
     cap_bytes: usize,
@@ -107,6 +109,10 @@ impl Access {
             Some(reference) => Some(secret::resolve(reference).await.map_err(|error| ours(format!("the password: {error}")))?),
             None => None,
         };
+        let ca = match &target.ca {
+            Some(path) => Some(tokio::fs::read(path).await.map_err(|error| ours(format!("cannot read {}: {error}", path.display())))?),
+            None => None,
+        };
         let user = login.and_then(|login| login.user.clone()).or_else(|| std::env::var("USER").ok());
         let user = match user {
             Some(user) => user,
@@ -114,7 +120,7 @@ impl Access {
             None => return Err(ours(format!("the target {} has no login with a user", target.id))),
         };
         let (connect_limit, session_limit) = (lines.connect_limit, lines.session_limit);
-        Ok(Self { target, reach, user, password, connect_limit, session_limit, cap_bytes: lines.cap_bytes })
+        Ok(Self { target, reach, user, password, ca, connect_limit, session_limit, cap_bytes: lines.cap_bytes })
     }
 
     fn place(&self) -> String {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 use secrecy::ExposeSecret as _;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Executor as _, MySql, Row as _, SqlSafeStr as _, Statement as _, TypeInfo as _,
     ValueRef as _,
@@ -104,7 +105,7 @@ impl Mysql {
             match (&mut self.connection).prepare(AssertSqlSafe(statement.text.clone()).into_sql_str()).await {
                 Ok(prepared) => gather.columns(prepared.columns().iter().map(sqlx::Column::name))?,
                 // Some forms of SHOW cannot be prepared: then no column is known, and none is invented.
-                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("HY000") => {}
+                Err(sqlx::Error::Database(error)) if cannot_be_prepared(&*error) => {}
                 Err(error) => return Err(Fault::from_driver(&error)),
             }
         }
@@ -146,6 +147,10 @@ impl Engine for Mysql {
     }
 }
 
+fn cannot_be_prepared(error: &dyn DatabaseError) -> bool {
+    error.try_downcast_ref::<MySqlDatabaseError>().is_some_and(|error| error.number() == 1295)
+}
+
 async fn connect(access: &Access) -> Result<(MySqlConnection, Relay), TransportError> {
     let relay = Relay::open(&access.reach, SOCKET, access.connect_limit).await?;
     let is_local = matches!(access.reach, Reach::Socket(_)) && access.target.socket.is_some();
@@ -173,8 +178,8 @@ async fn connect(access: &Access) -> Result<(MySqlConnection, Relay), TransportE
     if let Some(database) = &access.target.database {
         options = options.database(database);
     }
-    if let Some(ca) = &access.target.ca {
-        options = options.ssl_ca(ca);
+    if let Some(ca) = &access.ca {
+        options = options.ssl_ca_from_pem(ca.clone());
     }
     let connection = options.connect().await.map_err(|error| fault::login(&error, access))?;
     Ok((connection, relay))

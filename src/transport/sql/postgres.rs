@@ -149,11 +149,8 @@ async fn connect(access: &Access, database: &str) -> Result<(PgConnection, Relay
         .application_name("rounds")
         .extra_float_digits(None)
         .statement_cache_capacity(0)
+        .ssl_root_cert_from_pem(access.ca.clone().unwrap_or_default())
         .disable_statement_logging();
-    let options = match &access.target.ca {
-        Some(ca) => options.ssl_root_cert(ca),
-        None => options.ssl_root_cert_from_pem(Vec::new()),
-    };
     let connection = options.connect().await.map_err(|error| fault::login(&error, access))?;
     Ok((connection, relay))
 }
