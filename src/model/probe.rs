@@ -250,8 +250,8 @@ pub struct HttpStep {
     pub form: Vec<(String, String)>,
     /// Values kept from a JSON answer, as name and JSONPath, for later steps.
     pub keep: Vec<(String, String)>,
-    /// Status that lets the next step go ahead: an inclusive range; anything else ends the conversation.
-    pub go_on: (u16, u16),
+    /// Statuses that let the next step go ahead, as inclusive ranges; anything else ends the conversation.
+    pub go_on: Vec<(u16, u16)>,
     /// Asked even after a failed step (cleaning up).
     pub always: bool,
 }
@@ -393,11 +393,15 @@ pub mod answer {
         pub headers: Vec<(String, String)>,
         /// Body of the answer as text, at most the cap.
         pub body: String,
+        /// Whether the end of the body is missing because it was over the cap.
+        #[serde(default)]
+        pub body_cut: bool,
         /// Size of the body as received.
         pub body_bytes: u64,
         /// From sending to the last byte of the answer.
         pub took_ms: f64,
-        /// Why there is no answer: `refused`, `timed-out`, `tls`, `dns`, `cut`, or `not-run` after a failed step.
+        /// Why there is no answer, or no whole one: `refused`, `unreachable`, `timed-out`, `tls`, `dns`, `cut`, `redirect`,
+        /// `too-large`, `keep` (a value to be kept is not in it), or `not-run` after a failed step.
         pub failure: Option<String>,
         /// The failure in the words of the library.
         pub detail: Option<String>,
@@ -416,7 +420,7 @@ pub mod answer {
         pub distrust: Option<String>,
         /// Time to the end of the handshake.
         pub took_ms: f64,
-        /// Why there is no chain: `refused`, `timed-out`, `tls`, `dns`, `cut`.
+        /// Why there is no chain, or no session: `refused`, `unreachable`, `timed-out`, `tls`, `dns`, `cut`.
         pub failure: Option<String>,
         /// The failure in the words of the library.
         pub detail: Option<String>,

@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Capture, Message, Probe, Target};
 
+mod dial;
+pub mod sql;
+
 /// One probe to carry.
 #[derive(Clone, Debug)]
 pub struct Asked {
