@@ -14,6 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Capture, Message, Probe, Target};
 
+mod carried;
+mod frames;
+mod kept;
+pub mod local;
+#[cfg(test)]
+mod local_tests;
+mod scan;
+pub mod script;
+
 /// One probe to carry.
 #[derive(Clone, Debug)]
 pub struct Asked {
