@@ -16,6 +16,14 @@ use crate::model::{Capture, Message, Probe, Target};
 
 mod dial;
 pub mod sql;
+mod carried;
+mod frames;
+mod kept;
+pub mod local;
+#[cfg(test)]
+mod local_tests;
+mod scan;
+pub mod script;
 
 /// One probe to carry.
 #[derive(Clone, Debug)]
