@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod checks;
+pub mod columns;
 pub mod model;
 pub mod quantity;
 pub mod recorded;
