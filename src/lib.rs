@@ -4,6 +4,7 @@ pub mod check;
 pub mod checks;
 pub mod inventory;
 pub mod expr;
+pub mod columns;
 pub mod model;
 pub mod playbook;
 pub mod quantity;
