@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::model::RowsAre;
 use crate::model::probe::{FailKind, answer};
 use crate::model::{Capture, Ended, FieldType, Kind, Message, Probe, Row, Target, Text, Untrusted};
 
@@ -111,15 +112,6 @@ impl Field {
     pub const fn new(name: &'static str, field_type: FieldType, en: &'static str, zh: &'static str) -> Self {
         Self { name: Cow::Borrowed(name), field_type, label: Text::new(en, zh) }
     }
-}
-
-/// What the rows of a check stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowsAre {
-    /// Things that should be there: none is an error, one less than last time is a warning.
-    Things,
-    /// Problems: none is ok, one less than last time is solved.
-    Problems,
 }
 
 /// Chapters of a report, in their order.

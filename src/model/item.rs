@@ -25,6 +25,16 @@ pub enum ItemKind {
     Person,
 }
 
+/// What the rows of an item stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowsAre {
+    /// Things that should be there: none is an error, one less than last time is a warning.
+    Things,
+    /// Problems: none is ok, one less than last time is solved.
+    Problems,
+}
+
 /// What names an item within a run: the id of its line in the playbook and the target.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ItemKey {
@@ -135,6 +145,8 @@ pub struct ItemRecord {
     pub reason: Option<Message>,
     /// Its rows.
     pub rows: Vec<RowRecord>,
+    /// What it means that a row of last time is no longer among them.
+    pub rows_are: RowsAre,
     /// The rows' fields.
     pub fields: Vec<FieldNote>,
     /// What the rule is, when no row says so: the item's `warn` and `crit` as they stand for most rows.

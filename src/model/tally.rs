@@ -30,6 +30,16 @@ impl Tally {
         tally
     }
 
+    /// The sums of items that were counted elsewhere: how many of each outcome, and how many of them are waived.
+    #[must_use]
+    pub fn from_counts(planned: usize, counts: impl IntoIterator<Item = (Outcome, usize)>, waived: usize) -> Self {
+        let mut tally = Self { planned, waived, ..Self::default() };
+        for (outcome, count) in counts {
+            tally.counts[Self::place(outcome)] += count;
+        }
+        tally
+    }
+
     /// How many items ended as `outcome`.
     #[must_use]
     pub const fn count(&self, outcome: Outcome) -> usize {
