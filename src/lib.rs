@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod checks;
+pub mod compare;
 pub mod model;
 pub mod quantity;
 pub mod recorded;
 pub mod secret;
+pub mod store;
 pub mod transport;
