@@ -16,7 +16,11 @@ impl Store {
     /// # Errors
     /// When `to` exists, or cannot be written.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        copy(&mut *self.reader().await?, to).await
+        // A connection of its own: readers may not write, not even elsewhere, and the writer has better to do.
+        let mut connection = options(&self.path).connect().await.doing("opening it")?;
+        let copied = copy(&mut connection, to).await;
+        connection.close().await.doing("closing it")?;
+        copied
     }
 }
 
