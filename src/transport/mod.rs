@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::model::{Capture, Message, Probe, Target};
 
 mod dial;
+pub mod net;
 pub mod sql;
 mod carried;
 mod frames;
