@@ -5,5 +5,6 @@ pub mod checks;
 pub mod model;
 pub mod quantity;
 pub mod recorded;
+pub mod report;
 pub mod secret;
 pub mod transport;
