@@ -11,6 +11,7 @@ pub mod playbook;
 pub mod quantity;
 pub mod recorded;
 pub mod schedule;
+pub mod report;
 pub mod secret;
 pub mod store;
 pub mod transport;

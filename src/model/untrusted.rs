@@ -63,13 +63,23 @@ pub fn visible(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\u{0}'..='\u{1f}' | '\u{7f}' => shown.push_str(&format!("\\x{:02x}", c as u32)),
-            '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
+            _ if is_invisible(c) => {
                 shown.push_str(&format!("U+{:04X}", c as u32));
             }
             _ => shown.push(c),
         }
     }
     shown
+}
+
+/// Whether `c` changes a text without showing: controls of the second half, bidirectional controls, joiners, fillers, variation
+/// selectors, tags, and what is no character at all.
+const fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || (c as u32) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -79,6 +89,12 @@ mod tests {
     #[test]
     fn escapes_of_a_terminal_become_visible_codes() {
         assert_eq!(Untrusted::new("a\u{1b}[31mb\n").visible(), "a\\x1b[31mb\\n");
+    }
+
+    #[test]
+    fn what_changes_a_text_without_showing_becomes_a_visible_code() {
+        assert_eq!(Untrusted::new("a\u{202e}b\u{61c}c\u{ad}d\u{e0041}e\u{ffff}").visible(), "aU+202EbU+061CcU+00ADdU+E0041eU+FFFF");
+        assert_eq!(Untrusted::new("中文 é 😀").visible(), "中文 é 😀");
     }
 
     #[test]
