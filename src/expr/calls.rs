@@ -98,19 +98,21 @@ impl Checker<'_> {
             "map" => Some(Loop::Map),
             _ => None,
         };
-        let test = match name {
+        let part_test = match name {
             "startsWith" => Some(TextTest::StartsWith),
             "endsWith" => Some(TextTest::EndsWith),
             "contains" => Some(TextTest::Contains),
             _ => None,
         };
-        match (name, kind, test, arguments) {
+        match (name, kind, part_test, arguments) {
             (_, Some(kind), _, [variable, body]) => self.each(tree, kind, on, variable, body),
-            (_, _, Some(test), [argument]) => {
+            (_, _, Some(part_test), [argument]) => {
                 let text = self.text_of(on, name);
                 let argument = self.text_of(argument, name);
                 match (text, argument) {
-                    (Some(text), Some(argument)) => Typed::new(Node::TextTest(test, Box::new(text), Box::new(argument)), Type::Boolean),
+                    (Some(text), Some(argument)) => {
+                        Typed::new(Node::TextTest(part_test, Box::new(text), Box::new(argument)), Type::Boolean)
+                    }
                     _ => Typed::unknown(),
                 }
             }
@@ -245,7 +247,7 @@ impl Checker<'_> {
 
     fn pct(&mut self, tree: &Syntax, part: &Syntax, whole: &Syntax) -> Typed {
         let (mut part_typed, mut whole_typed) = (self.check(part), self.check(whole));
-        if !self.agree((&mut part_typed, part), (&mut whole_typed, whole), tree) {
+        if !self.agree(&mut part_typed, part, &mut whole_typed, whole) {
             return Typed::unknown();
         }
         if !part_typed.of.is_quantity() {
@@ -317,7 +319,7 @@ impl Checker<'_> {
         let mut size_typed = self.check(size);
         let Some(field) = field else { return Typed::unknown() };
         let mut used_typed = Typed::new(Node::Number(0.0), field.field_type.into());
-        if !self.agree((&mut used_typed, used), (&mut size_typed, size), tree) {
+        if !self.agree(&mut used_typed, used, &mut size_typed, size) {
             return Typed::unknown();
         }
         Typed::new(Node::FullIn(field, Box::new(size_typed.node)), Type::Duration)

@@ -3,103 +3,19 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
-
+use super::env::Env;
 use super::error::EvalError;
+use super::found::{Found, convert, divide, extreme, finite, holds, identity, mistyped, order, read, seconds, shift, value_of};
 use super::node::{Arithmetic, FieldRef, Loop, Node, RowRef, TextTest, Total, Word};
 use super::syntax::Comparison;
 use super::trend::Trend;
 use super::version;
-use crate::model::{FieldType, Row, Target, Untrusted, Value};
+use crate::model::{Row, Untrusted, Value};
 
 /// How many steps a rule may take: two nested loops over a thousand rows, and then some.
 const MAX_STEPS: u32 = 5_000_000;
-
-/// Says what a workday is.
-pub trait Calendar {
-    /// Whether `date` is one; `None` where the calendar does not say.
-    fn is_workday(&self, date: NaiveDate) -> Option<bool>;
-}
-
-/// What an expression is evaluated on.
-#[derive(Clone, Copy)]
-pub struct Env<'a> {
-    /// The row that is judged.
-    pub row: Option<&'a Row>,
-    /// All rows of the item, for `per: target`.
-    pub rows: &'a [Row],
-    /// The target.
-    pub target: Option<&'a Target>,
-    /// The time of capture.
-    pub now: DateTime<Utc>,
-    /// Where `within` and `workday` are to be understood.
-    pub zone: Tz,
-    /// The calendar for `workday()`.
-    pub calendar: Option<&'a dyn Calendar>,
-    /// Values of names declared by [`super::Scope::given`].
-    pub given: Option<&'a BTreeMap<String, Value>>,
-    /// The history, for trends.
-    pub trend: Option<Trend<'a>>,
-}
-
-impl<'a> Env<'a> {
-    /// At `now` in `zone`, with nothing to look at.
-    #[must_use]
-    pub const fn at(now: DateTime<Utc>, zone: Tz) -> Self {
-        Self { row: None, rows: &[], target: None, now, zone, calendar: None, given: None, trend: None }
-    }
-
-    /// With `row` as the one that is judged.
-    #[must_use]
-    pub const fn with_row(self, row: &'a Row) -> Self {
-        Self { row: Some(row), ..self }
-    }
-
-    /// With all rows of the item.
-    #[must_use]
-    pub const fn with_rows(self, rows: &'a [Row]) -> Self {
-        Self { rows, ..self }
-    }
-
-    /// With the target.
-    #[must_use]
-    pub const fn with_target(self, target: &'a Target) -> Self {
-        Self { target: Some(target), ..self }
-    }
-
-    /// With a calendar.
-    #[must_use]
-    pub const fn with_calendar(self, calendar: &'a dyn Calendar) -> Self {
-        Self { calendar: Some(calendar), ..self }
-    }
-
-    /// With values of declared names.
-    #[must_use]
-    pub const fn with_given(self, given: &'a BTreeMap<String, Value>) -> Self {
-        Self { given: Some(given), ..self }
-    }
-
-    /// With a history.
-    #[must_use]
-    pub const fn with_trend(self, trend: Trend<'a>) -> Self {
-        Self { trend: Some(trend), ..self }
-    }
-}
-
-/// A value while it is computed. Quantities are doubles; which quantity it is has been checked before.
-#[derive(Clone, Debug)]
-pub(super) enum Found<'v> {
-    Boolean(bool),
-    Number(f64),
-    Text(Cow<'v, str>),
-    Moment(DateTime<Utc>),
-    List(Vec<Found<'v>>),
-    Rows(Vec<&'v Row>),
-    Row(&'v Row),
-}
 
 /// Evaluates `node`.
 pub(super) fn evaluate<'v>(node: &'v Node, env: &Env<'v>) -> Result<Found<'v>, EvalError> {
@@ -112,91 +28,116 @@ struct Evaluation<'v> {
     steps: u32,
 }
 
-/// The tree was checked, so another type than expected is a slip of ours; it is an error like any other.
-fn mistyped() -> EvalError {
-    EvalError::NotAsDeclared("expression".to_owned())
-}
-
 impl<'v> Evaluation<'v> {
+    // The arms that call back stand in functions of their own: a frame that holds all their values would be deep.
     fn eval(&mut self, node: &'v Node) -> Result<Found<'v>, EvalError> {
         self.take_steps(1)?;
+        match node {
+            Node::Not(of) => Ok(Found::Boolean(!self.boolean(of)?)),
+            Node::And(left, right) => Ok(Found::Boolean(self.boolean(left)? && self.boolean(right)?)),
+            Node::Or(left, right) => Ok(Found::Boolean(self.boolean(left)? || self.boolean(right)?)),
+            Node::Choice(parts) => self.choice(parts),
+            Node::Compare(comparison, left, right) => self.compare(*comparison, left, right),
+            Node::In(member, list) => self.member(member, list),
+            Node::Negative(of) => Ok(Found::Number(-self.finite(of)?)),
+            Node::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right),
+            Node::Loop(kind, list, slot, body) => self.each(*kind, list, *slot, body),
+            Node::Total(total, list) => self.total(*total, list),
+            Node::List(_) | Node::Column(..) => self.build(node),
+            Node::TextTest(..) | Node::Matches(..) | Node::Lower(_) | Node::Size(_) | Node::Older(..) => self.about_text(node),
+            Node::Pct(part, whole) => self.pct(part, whole),
+            Node::Grew(..) | Node::Average(..) | Node::FullIn(..) => self.change(node),
+            _ => self.leaf(node),
+        }
+    }
+
+    fn leaf(&self, node: &'v Node) -> Result<Found<'v>, EvalError> {
         Ok(match node {
             Node::Boolean(yes) => Found::Boolean(*yes),
             Node::Number(number) => Found::Number(*number),
             Node::Text(text) => Found::Text(Cow::Borrowed(text)),
             Node::Moment(at) => Found::Moment(*at),
-            Node::List(elements) => Found::List(elements.iter().map(|element| self.eval(element)).collect::<Result<_, _>>()?),
             Node::Now => Found::Moment(self.env.now),
             Node::Field(row, field) => read(self.row(*row)?, field)?,
             Node::IsNull(row, field) => Found::Boolean(matches!(value_of(self.row(*row)?, field)?, Value::Null)),
-            Node::Given(..) | Node::Label(_) | Node::Inventory(_) | Node::SystemValue(..) => self.named(node)?,
             Node::Variable(at) => self.variables.get(*at).cloned().ok_or_else(mistyped)?,
             Node::Rows => Found::Rows(self.env.rows.iter().collect()),
-            Node::Column(rows, field) => {
-                let rows = self.rows(rows)?;
-                self.take_steps(rows.len())?;
-                Found::List(rows.into_iter().map(|row| read(row, field)).collect::<Result<_, _>>()?)
-            }
-            Node::Not(of) => Found::Boolean(!self.boolean(of)?),
-            Node::And(left, right) => Found::Boolean(self.boolean(left)? && self.boolean(right)?),
-            Node::Or(left, right) => Found::Boolean(self.boolean(left)? || self.boolean(right)?),
-            Node::Choice(parts) => {
-                let [condition, yes, no] = &**parts;
-                if self.boolean(condition)? { self.eval(yes)? } else { self.eval(no)? }
-            }
-            Node::Compare(comparison, left, right) => {
-                let (left, right) = (self.eval(left)?, self.eval(right)?);
-                Found::Boolean(holds(*comparison, order(&left, &right)?))
-            }
-            Node::In(member, list) => {
-                let member = self.eval(member)?;
-                let list = self.list(list)?;
-                let mut is_in = false;
-                for other in &list {
-                    is_in |= order(&member, other)?.is_eq();
-                }
-                Found::Boolean(is_in)
-            }
-            Node::Negative(of) => Found::Number(-self.finite(of)?),
-            Node::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right)?,
-            Node::TextTest(test, text, part) => {
-                let (text, part) = (self.text(text)?, self.text(part)?);
-                Found::Boolean(match test {
-                    TextTest::StartsWith => text.starts_with(&*part),
-                    TextTest::EndsWith => text.ends_with(&*part),
-                    TextTest::Contains => text.contains(&*part),
-                })
-            }
-            Node::Matches(text, pattern) => Found::Boolean(pattern.is_match(&self.text(text)?)),
-            Node::Lower(text) => Found::Text(Cow::Owned(self.text(text)?.to_ascii_lowercase())),
-            Node::Size(of) => Found::Number(self.size(of)?),
-            Node::Loop(kind, list, slot, body) => self.each(*kind, list, *slot, body)?,
-            Node::Total(total, list) => self.total(*total, list)?,
-            Node::Pct(part, whole) => {
-                let (part, whole) = (self.finite(part)?, self.finite(whole)?);
-                finite(100.0 * divide(part, whole)?)?
-            }
-            Node::Older(left, right) => self.older(left, right)?,
             Node::Within(range) => Found::Boolean(range.contains(self.env.now.with_timezone(&self.env.zone).time())),
             Node::Workday => {
                 let date = self.env.now.with_timezone(&self.env.zone).date_naive();
                 let known = self.env.calendar.and_then(|calendar| calendar.is_workday(date));
                 Found::Boolean(known.ok_or(EvalError::NoCalendar(date))?)
             }
-            Node::Grew(field, seconds) => {
-                let value = self.current(field)?;
-                finite(self.trend()?.grew(&field.name, *seconds, self.env.now, value)?)?
+            _ => self.named(node)?,
+        })
+    }
+
+    fn build(&mut self, node: &'v Node) -> Result<Found<'v>, EvalError> {
+        match node {
+            Node::List(elements) => elements.iter().map(|element| self.eval(element)).collect::<Result<_, _>>().map(Found::List),
+            Node::Column(rows, field) => {
+                let rows = self.rows(rows)?;
+                self.take_steps(rows.len())?;
+                rows.into_iter().map(|row| read(row, field)).collect::<Result<_, _>>().map(Found::List)
             }
-            Node::Average(field, seconds) => {
-                let value = self.current(field)?;
-                finite(self.trend()?.average(&field.name, *seconds, self.env.now, value)?)?
+            _ => Err(mistyped()),
+        }
+    }
+
+    fn choice(&mut self, parts: &'v [Node; 3]) -> Result<Found<'v>, EvalError> {
+        let [condition, yes, no] = parts;
+        if self.boolean(condition)? { self.eval(yes) } else { self.eval(no) }
+    }
+
+    fn compare(&mut self, comparison: Comparison, left: &'v Node, right: &'v Node) -> Result<Found<'v>, EvalError> {
+        let (left, right) = (self.eval(left)?, self.eval(right)?);
+        Ok(Found::Boolean(holds(comparison, order(&left, &right)?)))
+    }
+
+    fn member(&mut self, member: &'v Node, list: &'v Node) -> Result<Found<'v>, EvalError> {
+        let member = self.eval(member)?;
+        let mut is_in = false;
+        for other in &self.list(list)? {
+            is_in |= order(&member, other)?.is_eq();
+        }
+        Ok(Found::Boolean(is_in))
+    }
+
+    fn about_text(&mut self, node: &'v Node) -> Result<Found<'v>, EvalError> {
+        match node {
+            Node::TextTest(kind, text, part) => {
+                let (text, part) = (self.text(text)?, self.text(part)?);
+                Ok(Found::Boolean(match kind {
+                    TextTest::StartsWith => text.starts_with(&*part),
+                    TextTest::EndsWith => text.ends_with(&*part),
+                    TextTest::Contains => text.contains(&*part),
+                }))
             }
+            Node::Matches(text, pattern) => Ok(Found::Boolean(pattern.is_match(&self.text(text)?))),
+            Node::Lower(text) => Ok(Found::Text(Cow::Owned(self.text(text)?.to_ascii_lowercase()))),
+            Node::Size(of) => self.size(of).map(Found::Number),
+            Node::Older(left, right) => self.older(left, right),
+            _ => Err(mistyped()),
+        }
+    }
+
+    fn pct(&mut self, part: &'v Node, whole: &'v Node) -> Result<Found<'v>, EvalError> {
+        let (part, whole) = (self.finite(part)?, self.finite(whole)?);
+        finite(100.0 * divide(part, whole)?)
+    }
+
+    fn change(&mut self, node: &'v Node) -> Result<Found<'v>, EvalError> {
+        let now = self.env.now;
+        match node {
+            Node::Grew(field, seconds) => finite(self.trend()?.grew(&field.name, *seconds, now, self.current(field)?)?),
+            Node::Average(field, seconds) => finite(self.trend()?.average(&field.name, *seconds, now, self.current(field)?)?),
             Node::FullIn(field, size) => {
                 let (value, size) = (self.current(field)?, self.finite(size)?);
                 // The one place where infinity is an answer: never full.
-                Found::Number(self.trend()?.full_in(&field.name, size, self.env.now, value)?)
+                self.trend()?.full_in(&field.name, size, now, value).map(Found::Number)
             }
-        })
+            _ => Err(mistyped()),
+        }
     }
 
     fn take_steps(&mut self, steps: usize) -> Result<(), EvalError> {
@@ -330,11 +271,10 @@ impl<'v> Evaluation<'v> {
         Ok(match kind {
             Loop::Exists => Found::Boolean(false),
             Loop::All => Found::Boolean(true),
-            Loop::Map => Found::List(kept),
             Loop::Filter if are_rows => {
                 Found::Rows(kept.iter().filter_map(|member| if let Found::Row(row) = member { Some(*row) } else { None }).collect())
             }
-            Loop::Filter => Found::List(kept),
+            Loop::Map | Loop::Filter => Found::List(kept),
         })
     }
 
@@ -375,99 +315,5 @@ impl<'v> Evaluation<'v> {
 
     fn trend(&self) -> Result<Trend<'v>, EvalError> {
         self.env.trend.ok_or_else(|| EvalError::NoValue("history".to_owned()))
-    }
-}
-
-fn value_of<'v>(row: &'v Row, field: &FieldRef) -> Result<&'v Value, EvalError> {
-    let value = row.get(&field.name).filter(|value| value.fits(field.field_type));
-    value.ok_or_else(|| EvalError::NotAsDeclared(field.name.clone()))
-}
-
-/// The value of a field that may not be null here.
-fn read<'v>(row: &'v Row, field: &FieldRef) -> Result<Found<'v>, EvalError> {
-    convert(value_of(row, field)?, &field.name, field.field_type)
-}
-
-fn convert<'v>(value: &'v Value, name: &str, field_type: FieldType) -> Result<Found<'v>, EvalError> {
-    if !value.fits(field_type) {
-        return Err(EvalError::NotAsDeclared(name.to_owned()));
-    }
-    Ok(match value {
-        Value::Null => return Err(EvalError::NullField(name.to_owned())),
-        Value::Number(number) | Value::Duration(number) if !number.is_finite() => return Err(EvalError::NotFinite),
-        Value::Number(number) | Value::Duration(number) => Found::Number(*number),
-        Value::Boolean(yes) => Found::Boolean(*yes),
-        Value::Text(text) => Found::Text(Cow::Borrowed(text.raw())),
-        Value::Timestamp(at) => Found::Moment(*at),
-        Value::List(texts) => Found::List(texts.iter().map(|text| Found::Text(Cow::Borrowed(text.raw()))).collect()),
-    })
-}
-
-fn finite<'v>(number: f64) -> Result<Found<'v>, EvalError> {
-    if number.is_finite() { Ok(Found::Number(number)) } else { Err(EvalError::NotFinite) }
-}
-
-fn divide(left: f64, right: f64) -> Result<f64, EvalError> {
-    if right == 0.0 { Err(EvalError::DivisionByZero) } else { Ok(left / right) }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "milliseconds stay exact in a double for 285,000 years")]
-fn seconds(delta: TimeDelta) -> f64 {
-    // Whole milliseconds and the rest apart: nanoseconds alone would overflow after 292 years.
-    delta.num_milliseconds() as f64 / 1000.0 + f64::from(delta.subsec_nanos() % 1_000_000) / 1e9
-}
-
-fn shift<'v>(at: DateTime<Utc>, by_s: f64) -> Result<Found<'v>, EvalError> {
-    let by_ms = (by_s * 1000.0).round();
-    if !by_ms.is_finite() || by_ms.abs() > 9e15 {
-        return Err(EvalError::OutOfTime);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "checked one line above")]
-    let delta = TimeDelta::try_milliseconds(by_ms as i64);
-    delta.and_then(|delta| at.checked_add_signed(delta)).map(Found::Moment).ok_or(EvalError::OutOfTime)
-}
-
-/// How two values of one type relate.
-fn order(left: &Found<'_>, right: &Found<'_>) -> Result<Ordering, EvalError> {
-    match (left, right) {
-        (Found::Number(left), Found::Number(right)) => left.partial_cmp(right).ok_or(EvalError::NotFinite),
-        (Found::Text(left), Found::Text(right)) => Ok(left.cmp(right)),
-        (Found::Boolean(left), Found::Boolean(right)) => Ok(left.cmp(right)),
-        (Found::Moment(left), Found::Moment(right)) => Ok(left.cmp(right)),
-        _ => Err(mistyped()),
-    }
-}
-
-const fn holds(comparison: Comparison, order: Ordering) -> bool {
-    match comparison {
-        Comparison::Equal => order.is_eq(),
-        Comparison::NotEqual => order.is_ne(),
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
-    }
-}
-
-fn extreme<'v>(name: &'static str, members: Vec<Found<'v>>, wanted: Ordering) -> Result<Found<'v>, EvalError> {
-    let mut members = members.into_iter();
-    let mut best = members.next().ok_or(EvalError::EmptyList(name))?;
-    for member in members {
-        if order(&member, &best)? == wanted {
-            best = member;
-        }
-    }
-    Ok(best)
-}
-
-/// What makes a member of a list the same as another, for `distinct`.
-fn identity(found: &Found<'_>) -> String {
-    match found {
-        // Zero has two signs and is one number.
-        Found::Number(number) => format!("n{}", number + 0.0),
-        Found::Text(text) => format!("t{text}"),
-        Found::Boolean(yes) => format!("b{yes}"),
-        Found::Moment(at) => format!("m{}", at.to_rfc3339()),
-        Found::List(_) | Found::Rows(_) | Found::Row(_) => String::new(),
     }
 }

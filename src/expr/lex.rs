@@ -1,19 +1,14 @@
-//! From text to tokens: literals with units, words, signs; the slips that people bring from elsewhere; and the limits
-//! that keep the parser from ever overflowing its stack. Nothing here knows what a name means.
+//! From text to tokens: literals with units, words, signs, and the slips that people bring from elsewhere. Nothing here
+//! knows what a name means.
 
 use std::ops::Range;
 
 use super::fault::Fault;
+use super::limits;
 use crate::model::unit::{self, Literal};
 
 /// How long an expression may be.
 pub(super) const MAX_BYTES: usize = 2_000;
-/// How deep brackets and `not` may nest.
-const MAX_DEPTH: usize = 16;
-/// How many operators may stand in a row between two brackets.
-const MAX_CHAIN: usize = 64;
-/// How many operators, dots included, an expression may have: a bound on the depth of its tree.
-const MAX_OPERATORS: usize = 256;
 
 /// A token and its place in the text.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +43,7 @@ pub(super) fn lex(source: &str) -> Result<Vec<Token>, Vec<Fault>> {
     lexer.run();
     if lexer.faults.is_empty() {
         lexer.look_at_neighbours();
-        lexer.measure();
+        lexer.faults.extend(limits::fault(source, &lexer.tokens));
     }
     if lexer.tokens.is_empty() && lexer.faults.is_empty() {
         lexer.faults.push(Fault::new(0..source.len(), "the expression is empty"));
@@ -289,68 +284,6 @@ impl Lexer<'_> {
             self.faults.push(fault);
         }
     }
-
-    /// Brackets must match, and nothing may be deeper or longer than the limits.
-    fn measure(&mut self) {
-        struct Open {
-            closer: &'static str,
-            range: Range<usize>,
-            chain: usize,
-            nots: usize,
-        }
-        let whole = 0..self.source.len();
-        let mut open = vec![Open { closer: "", range: whole.clone(), chain: 0, nots: 0 }];
-        let mut operators = 0;
-        let mut depth = 0;
-        for token in &self.tokens {
-            let Some(inner) = open.last_mut() else { break };
-            match &token.kind {
-                TokenKind::Not => {
-                    inner.nots += 1;
-                    inner.chain += 1;
-                    operators += 1;
-                    depth += 1;
-                }
-                TokenKind::Sign(sign @ ("(" | "[")) => {
-                    depth += 1;
-                    let closer = if *sign == "(" { ")" } else { "]" };
-                    open.push(Open { closer, range: token.range.clone(), chain: 0, nots: 0 });
-                }
-                TokenKind::Sign(sign @ (")" | "]")) => {
-                    if inner.closer != *sign {
-                        self.faults.push(Fault::new(token.range.clone(), format!("`{sign}` closes nothing")));
-                        return;
-                    }
-                    depth -= 1 + inner.nots;
-                    open.pop();
-                }
-                TokenKind::Sign(",") => {
-                    depth -= std::mem::take(&mut inner.nots);
-                    inner.chain = 0;
-                }
-                TokenKind::Sign(sign) => {
-                    if matches!(*sign, "&&" | "||" | "?" | ":") {
-                        depth -= std::mem::take(&mut inner.nots);
-                    }
-                    inner.chain += 1;
-                    operators += 1;
-                }
-                _ => {}
-            }
-            let chain = open.last().map_or(0, |inner| inner.chain);
-            let limit = match () {
-                () if depth > MAX_DEPTH => format!("brackets and `not` nest deeper than {MAX_DEPTH}"),
-                () if chain > MAX_CHAIN => format!("more than {MAX_CHAIN} operators in a row"),
-                () if operators > MAX_OPERATORS => format!("more than {MAX_OPERATORS} operators"),
-                () => continue,
-            };
-            self.faults.push(Fault::new(token.range.clone(), limit).with_help("`x in [\"a\", \"b\"]` is shorter than a row of `or`"));
-            return;
-        }
-        if let Some(Open { closer, range, .. }) = open.pop().filter(|open| !open.closer.is_empty()) {
-            self.faults.push(Fault::new(range, format!("this bracket is never closed by `{closer}`")));
-        }
-    }
 }
 
 /// A character as it can be shown on one line.
@@ -425,9 +358,6 @@ mod tests {
             ("a not in [1]", "put not in front"),
             ("a in []", "empty list"),
             ("a - -1", "two minus"),
-            ("(a", "never closed"),
-            ("a)", "closes nothing"),
-            ("(a]", "closes nothing"),
             ("  ", "empty"),
             (".a", "between a name"),
             ("a > .5", "between a name"),
@@ -440,15 +370,5 @@ mod tests {
     #[test]
     fn every_slip_is_reported_at_once() {
         assert_eq!(lex("a = 1 ＆ b <> “c”").unwrap_err().len(), 4);
-    }
-
-    #[test]
-    fn limits_hold_before_anything_is_parsed() {
-        refused(&"a".repeat(MAX_BYTES + 1), "bytes");
-        refused(&format!("{}a{}", "(".repeat(17), ")".repeat(17)), "deeper");
-        refused(&format!("{}a", "not ".repeat(17)), "deeper");
-        refused(&vec!["a"; 66].join("+"), "operators in a row");
-        assert!(lex(&format!("{}a{}", "(".repeat(16), ")".repeat(16))).is_ok());
-        assert!(lex(&vec!["a"; 65].join("+")).is_ok());
     }
 }

@@ -1,8 +1,8 @@
 //! The expression language of playbooks: CEL, tightened so that a slip is an error and never a false ok.
 //!
 //! An expression is compiled once, against a [`Scope`] that knows every name and its type, and evaluated on an [`Env`].
-//! The way of a text: [`lex`] (literals with units, slips, limits) → [`syntax`] (CEL's parser) → [`check`] and [`calls`]
-//! (names and types) → [`eval`]. What it promises:
+//! The way of a text: `lex` (literals with units, slips) and `limits` → `syntax` (CEL's parser) → `check` with `names`,
+//! `operators` and `calls` (the typed tree of `node`) → `eval`. What it promises:
 //!
 //! - All numbers are doubles, and `/` never truncates. Numbers, percents, bytes and lengths of time do not mix; only a
 //!   number without unit may stand for a percent, and zero for anything.
@@ -21,11 +21,16 @@ use crate::model::{Untrusted, Value};
 mod calls;
 mod check;
 mod direction;
+mod env;
 mod error;
 mod eval;
 mod fault;
+mod found;
 mod lex;
+mod limits;
+mod names;
 mod node;
+mod operators;
 mod scope;
 mod syntax;
 #[cfg(test)]
@@ -35,15 +40,15 @@ mod types;
 mod version;
 mod within;
 
+pub use env::{Calendar, Env};
 pub use error::EvalError;
-pub use eval::{Calendar, Env};
 pub use fault::{Fault, Warning, nearest};
 pub use scope::{Scope, Vocabulary, name_fault};
 pub use trend::{History, Trend};
 pub use types::Type;
 
 use check::Checker;
-use eval::Found;
+use found::Found;
 use node::Node;
 
 /// A compiled expression; cheap to clone.

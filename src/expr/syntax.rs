@@ -12,6 +12,9 @@ use super::fault::Fault;
 use super::lex::{Token, TokenKind};
 use crate::model::unit::Literal;
 
+/// How deep a tree may be: a row of operators leans to the left and is as deep as it is long.
+const MAX_DEPTH: usize = 80;
+
 /// A node of the tree as written, before names and types are known.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Syntax {
@@ -103,6 +106,9 @@ impl Syntax {
 pub(super) fn parse(source: &str, tokens: &[Token]) -> Result<Syntax, Fault> {
     let (text, places) = encode(tokens);
     match PrattParser::new().parse(&text) {
+        Ok(tree) if depth(&tree) > MAX_DEPTH => {
+            Err(Fault::new(0..source.len(), format!("the parts of the expression nest deeper than {MAX_DEPTH}")))
+        }
         Ok(tree) => Reader { tokens }.read(&tree).ok_or_else(|| Fault::new(0..source.len(), "this is not an expression")),
         Err(errors) => {
             // Columns count from 1; the encoded text is a single line.
@@ -112,6 +118,22 @@ pub(super) fn parse(source: &str, tokens: &[Token]) -> Result<Syntax, Fault> {
             Err(misplaced(source, tokens, index))
         }
     }
+}
+
+/// How deep the tree is. It is asked before anything walks the tree by calling itself, so it keeps its own stack.
+fn depth(tree: &IdedExpr) -> usize {
+    let mut deepest = 0;
+    let mut open = vec![(tree, 1)];
+    while let Some((tree, depth)) = open.pop() {
+        deepest = deepest.max(depth);
+        match &tree.expr {
+            CelExpr::Call(call) => open.extend(call.args.iter().chain(call.target.as_deref()).map(|part| (part, depth + 1))),
+            CelExpr::List(list) => open.extend(list.elements.iter().map(|part| (part, depth + 1))),
+            CelExpr::Select(select) => open.push((&select.operand, depth + 1)),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// The text for CEL's parser, and where each token begins in it. `not` takes what follows up to the next `and`, `or`,
@@ -140,7 +162,7 @@ fn encode(tokens: &[Token]) -> (String, Vec<usize>) {
                 }
                 text.push_str("! (");
             }
-            _ => text.push_str(&format!("t{index}")),
+            _ => text.extend(["t", &index.to_string()]),
         }
         text.push(' ');
     }
@@ -228,47 +250,59 @@ impl Reader<'_> {
     }
 
     fn call(&self, call: &CallExpr) -> Option<Syntax> {
-        let mut arguments = self.read_all(&call.args)?;
-        let first = arguments.first().map(|syntax| syntax.range.clone());
-        let last = arguments.last().map(|syntax| syntax.range.clone());
-        let operator = match call.func_name.as_str() {
-            operators::LOGICAL_NOT => {
-                return Some(Syntax { range: first?, kind: SyntaxKind::Not(Box::new(arguments.pop()?)) });
-            }
-            operators::NEGATE => {
-                return Some(Syntax { range: first?, kind: SyntaxKind::Negative(Box::new(arguments.pop()?)) });
+        match call.func_name.as_str() {
+            operators::LOGICAL_NOT | operators::NEGATE => {
+                let of = Box::new(self.read(call.args.first()?)?);
+                let range = of.range.clone();
+                let is_not = call.func_name == operators::LOGICAL_NOT;
+                Some(Syntax { range, kind: if is_not { SyntaxKind::Not(of) } else { SyntaxKind::Negative(of) } })
             }
             operators::CONDITIONAL => {
-                return Some(Syntax { range: first?.start..last?.end, kind: SyntaxKind::Choice(Box::new(arguments.try_into().ok()?)) });
+                let parts: [Syntax; 3] = self.read_all(&call.args)?.try_into().ok()?;
+                Some(Syntax { range: parts[0].range.start..parts[2].range.end, kind: SyntaxKind::Choice(Box::new(parts)) })
             }
-            operators::LOGICAL_OR => Operator::Or,
-            operators::LOGICAL_AND => Operator::And,
-            operators::EQUALS => Operator::Compare(Comparison::Equal),
-            operators::NOT_EQUALS => Operator::Compare(Comparison::NotEqual),
-            operators::LESS => Operator::Compare(Comparison::Less),
-            operators::LESS_EQUALS => Operator::Compare(Comparison::LessOrEqual),
-            operators::GREATER => Operator::Compare(Comparison::Greater),
-            operators::GREATER_EQUALS => Operator::Compare(Comparison::GreaterOrEqual),
-            operators::IN => Operator::In,
-            operators::ADD => Operator::Add,
-            operators::SUBSTRACT => Operator::Subtract,
-            operators::MULTIPLY => Operator::Multiply,
-            operators::DIVIDE => Operator::Divide,
-            word => {
-                let (name, name_range) = self.name(word)?;
-                let on = match &call.target {
-                    Some(on) => Some(Box::new(self.read(on)?)),
-                    None => None,
-                };
-                let start = on.as_ref().map_or(name_range.start, |on| on.range.start);
-                let end = last.map_or(name_range.end, |last| last.end);
-                return Some(Syntax { range: start..end, kind: SyntaxKind::Call { name, name_range, on, arguments } });
-            }
-        };
-        let right = arguments.pop()?;
-        let left = arguments.pop()?;
-        Some(Syntax { range: left.range.start..right.range.end, kind: SyntaxKind::Binary(operator, Box::new(left), Box::new(right)) })
+            word => match operator(word) {
+                Some(operator) => {
+                    let left = Box::new(self.read(call.args.first()?)?);
+                    let right = Box::new(self.read(call.args.get(1)?)?);
+                    Some(Syntax { range: left.range.start..right.range.end, kind: SyntaxKind::Binary(operator, left, right) })
+                }
+                None => self.named_call(call, word),
+            },
+        }
     }
+
+    fn named_call(&self, call: &CallExpr, word: &str) -> Option<Syntax> {
+        let (name, name_range) = self.name(word)?;
+        let on = match &call.target {
+            Some(on) => Some(Box::new(self.read(on)?)),
+            None => None,
+        };
+        let arguments = self.read_all(&call.args)?;
+        let start = on.as_ref().map_or(name_range.start, |on| on.range.start);
+        let end = arguments.last().map_or(name_range.end, |last| last.range.end);
+        Some(Syntax { range: start..end, kind: SyntaxKind::Call { name, name_range, on, arguments } })
+    }
+}
+
+/// The operator that CEL's parser calls `word`.
+fn operator(word: &str) -> Option<Operator> {
+    Some(match word {
+        operators::LOGICAL_OR => Operator::Or,
+        operators::LOGICAL_AND => Operator::And,
+        operators::EQUALS => Operator::Compare(Comparison::Equal),
+        operators::NOT_EQUALS => Operator::Compare(Comparison::NotEqual),
+        operators::LESS => Operator::Compare(Comparison::Less),
+        operators::LESS_EQUALS => Operator::Compare(Comparison::LessOrEqual),
+        operators::GREATER => Operator::Compare(Comparison::Greater),
+        operators::GREATER_EQUALS => Operator::Compare(Comparison::GreaterOrEqual),
+        operators::IN => Operator::In,
+        operators::ADD => Operator::Add,
+        operators::SUBSTRACT => Operator::Subtract,
+        operators::MULTIPLY => Operator::Multiply,
+        operators::DIVIDE => Operator::Divide,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ mod tests {
 
     impl History for Fixed {
         fn series(&self, _: &str, within_s: f64) -> Vec<(DateTime<Utc>, f64)> {
-            let ago = |days: f64| TimeDelta::milliseconds((days * DAY * 1000.0).round() as i64);
+            let ago = |days: f64| TimeDelta::from_std(std::time::Duration::from_secs_f64(days * DAY)).unwrap();
             self.0.iter().filter(|(days, _)| days * DAY <= within_s).map(|(days, value)| (now() - ago(*days), *value)).collect()
         }
     }

@@ -68,6 +68,11 @@ pub enum Message {
         /// The key.
         key: Untrusted,
     },
+    /// Several rows came, and the check has no key to tell them apart.
+    NoKey {
+        /// How many.
+        rows: usize,
+    },
     /// The rule needs a field that the target answered with null.
     NullField {
         /// The field.
@@ -217,6 +222,10 @@ impl Message {
                 let key = key.visible();
                 pick(format!("two rows are both `{key}`"), format!("有两行同为 `{key}`"))
             }
+            Self::NoKey { rows } => pick(
+                format!("{rows} rows came, and the check has no key to tell them apart"),
+                format!("返回 {rows} 行，而该检查没有区分各行的键"),
+            ),
             Self::NullField { field } => pick(format!("`{field}` has no value"), format!("`{field}` 没有值")),
             Self::Rule { rule, detail } => {
                 pick(format!("the rule `{rule}` cannot be computed: {detail}"), format!("规则 `{rule}` 无法计算：{detail}"))
