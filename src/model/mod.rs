@@ -21,7 +21,6 @@ pub use probe::{Capture, Ended, Probe};
 pub use problem::problem_key;
 pub use proof::{Proof, Shown, proof, shown};
 pub use run::{RunHead, RunRecord, RunState};
-pub use run::{RunHead, RunRecord};
 pub use tally::Tally;
 pub use target::{Kind, Login, Person, SecretRef, System, Target};
 pub use text::{Lang, Phrase, Text};

@@ -93,6 +93,7 @@ pub(crate) fn item(line: &str, target: &str, outcome: Outcome) -> ItemRecord {
         outcome,
         reason: None,
         rows: Vec::new(),
+        rows_are: rounds::model::RowsAre::Things,
         fields: Vec::new(),
         thresholds: Vec::new(),
         advice: Phrase::default(),
