@@ -3,6 +3,7 @@
 pub mod check;
 pub mod checks;
 pub mod expr;
+pub mod judge;
 pub mod model;
 pub mod quantity;
 pub mod recorded;
