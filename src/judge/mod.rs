@@ -16,7 +16,7 @@ mod waivers;
 use std::collections::BTreeSet;
 
 use crate::check::{Bound, Earlier, Parsed, RowsAre, Unreadable};
-use crate::expr::Env;
+use crate::expr::{Env, History, Trend};
 use crate::model::{Message, Outcome, Row, RowRecord, Untrusted};
 
 pub use rules::{Candidate, Rules, Skip, Threshold, WaiverRule};
@@ -67,6 +67,35 @@ pub fn judge(parsed: Result<Parsed, Unreadable>, bound: &dyn Bound, rules: &Rule
         }
         Ok(Parsed::Rows(rows)) => judge_rows(rows, bound, rules, env, earlier),
     }
+}
+
+/// Judges one row that no check of the catalogue gave, such as the counts of a rule across targets.
+#[must_use]
+pub fn judge_single(row: Row, rules: &Rules, env: &Env<'_>) -> RowRecord {
+    judge_row(Keyed { key: None, row, fault: None }, rules, env)
+}
+
+/// Judges the change over time of rows that `bound` gave in this run. `history_of` finds the earlier values of the row with
+/// a key, `over_s` is how much of them `full_in` wants. A row without enough history is skipped; which rows are gone is told
+/// by the check's own item.
+#[must_use]
+pub fn judge_trend<'h>(
+    rows: Vec<Row>,
+    bound: &dyn Bound,
+    rules: &Rules,
+    env: &Env<'h>,
+    history_of: &dyn Fn(Option<&Untrusted>) -> &'h dyn History,
+    over_s: f64,
+) -> Judged {
+    let keyed = keys::give(rows, bound);
+    if keyed.is_empty() && bound.rows_are() == RowsAre::Problems {
+        return Judged { outcome: Outcome::Ok, reason: None, rows: Vec::new() };
+    }
+    let judge_one = |row: Keyed| {
+        let trend = Trend { history: history_of(row.key.as_ref()), over_s };
+        judge_row(row, rules, &env.with_trend(trend))
+    };
+    conclude(keyed.into_iter().map(judge_one).collect(), Outcome::Error, Some(Message::NoRows))
 }
 
 /// The rows that were seen in the target's answer, out of the records of an item: what its next run has as earlier rows.

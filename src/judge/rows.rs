@@ -3,7 +3,7 @@
 use super::keys::Keyed;
 use super::rules::{Candidate, Rules, Threshold};
 use super::waivers;
-use crate::expr::{Env, Expr};
+use crate::expr::{Env, EvalError, Expr};
 use crate::model::{Message, Outcome, Row, RowRecord, Rule};
 
 /// Judges one row by the thresholds in force for it.
@@ -57,9 +57,10 @@ struct Decision<'r> {
     rule: Option<(&'r Expr, &'r str)>,
 }
 
-/// That `expr`, written at `origin`, has no value.
-fn failed<'r>(expr: &'r Expr, origin: &'r str, error: &crate::expr::EvalError) -> Decision<'r> {
-    Decision { outcome: Outcome::Error, reason: Some(error.message(expr.source())), rule: Some((expr, origin)) }
+/// That `expr`, written at `origin`, has no value. A history that is still too short is nobody's error.
+fn failed<'r>(expr: &'r Expr, origin: &'r str, error: &EvalError) -> Decision<'r> {
+    let outcome = if matches!(error, EvalError::Collecting { .. }) { Outcome::Skipped } else { Outcome::Error };
+    Decision { outcome, reason: Some(error.message(expr.source())), rule: Some((expr, origin)) }
 }
 
 fn decide<'r>(rules: &'r Rules, env: &Env<'_>) -> Decision<'r> {

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::UTC;
 use proptest::prelude::*;
 
-use super::{Candidate, Judged, Rules, Skip, Threshold, WaiverRule, judge, observed, unreachable_marks};
+use super::{Candidate, Judged, Rules, Skip, Threshold, WaiverRule, judge, judge_single, judge_trend, observed, unreachable_marks};
 use crate::check::{Bound, Earlier, Field, Meta, Parsed, RowsAre, Seen, Unreadable};
 use crate::checks::CATALOGUE;
-use crate::expr::{Env, Expr, Scope, Type, Vocabulary, compile};
+use crate::expr::{Env, Expr, History, Scope, Type, Vocabulary, compile};
 use crate::model::{FieldType, Mark, Message, Outcome, Phrase, Probe, Row, RowRecord, Target, Untrusted, Value, Verdict};
 
 /// A check that only says what its rows are.
@@ -342,6 +342,43 @@ fn judging_sees_the_target_of_the_item() {
     let rules = Rules { warn: vec![warn], ..Rules::default() };
     let env = Env::at(now(), UTC).with_target(&target);
     assert_eq!(judge(Ok(Parsed::Rows(vec![row("/", 2.0)])), &THINGS, &rules, &env, None).outcome, Outcome::Warn);
+}
+
+struct Days(i64);
+
+impl History for Days {
+    fn series(&self, _: &str, _: f64) -> Vec<(DateTime<Utc>, f64)> {
+        (1..=self.0).map(|day| (now() - TimeDelta::days(day), 50.0)).collect()
+    }
+}
+
+#[test]
+fn a_trend_is_skipped_until_there_is_history_and_judged_from_then_on() {
+    let scope = Scope::trend(&Vocabulary::default(), FIELDS.iter().map(|field| (field.name.as_ref(), field.field_type)));
+    let grew = compile("grew(used_pct, 7d) > 5%", &scope, Type::Boolean).unwrap();
+    let warn = Candidate { rows: None, threshold: Threshold::When(grew), origin: "daily.yaml:12".into() };
+    let rules = Rules { warn: vec![warn], ..Rules::default() };
+    let (young, old) = (Days(3), Days(8));
+    let trend = |rows: Vec<Row>| {
+        let history_of = |key: Option<&Untrusted>| -> &dyn History { if key == Some(&"/new".into()) { &young } else { &old } };
+        judge_trend(rows, &THINGS, &rules, &Env::at(now(), UTC), &history_of, 86_400.0)
+    };
+    let new = trend(vec![row("/new", 90.0)]);
+    assert_eq!((new.outcome, new.reason), (Outcome::Skipped, Some(Message::Collecting { have_days: 3.0, want_days: 7.0 })));
+    assert_eq!(
+        outcomes(&trend(vec![row("/new", 90.0), row("/", 60.0), row("/u01", 50.0)])),
+        [Outcome::Skipped, Outcome::Warn, Outcome::Ok]
+    );
+    assert_eq!(trend(vec![row("/", f64::NAN)]).outcome, Outcome::Error);
+    assert_eq!(trend(vec![]).outcome, Outcome::Error);
+}
+
+#[test]
+fn a_rule_across_targets_judges_its_counts() {
+    let counts = Row::new().number("limit", 0.0);
+    let rules = Rules { crit: vec![when("limit < 1")], ..Rules::default() };
+    assert_eq!(judge_single(counts, &rules, &Env::at(now(), UTC)).outcome, Outcome::Crit);
+    assert_eq!(judge_single(Row::new(), &rules, &Env::at(now(), UTC)).outcome, Outcome::Error);
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
