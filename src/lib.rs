@@ -6,6 +6,7 @@ pub mod inventory;
 pub mod expr;
 pub mod columns;
 pub mod compare;
+pub mod judge;
 pub mod model;
 pub mod playbook;
 pub mod quantity;
