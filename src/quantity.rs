@@ -17,7 +17,10 @@ macro_rules! quantity {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = Cow::<str>::deserialize(deserializer)?;
+                let text = match serde_json::Value::deserialize(deserializer)? {
+                    serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                };
                 match unit::parse(&text) {
                     Ok(Literal::$variant(number)) => Ok(Self(number)),
                     Ok(Literal::Number(_)) => Err(D::Error::custom(format!(concat!("{} what? write it with its unit, such as ", $example), text))),

@@ -241,7 +241,7 @@ fn read_system(node: &Node, faults: &mut Faults) -> Option<Spanned<System>> {
     }
     if let Some(Node { value: NodeValue::Map(values), .. }) = map.take("values") {
         for (key, node) in values {
-            if let Some(value) = faults.value(node, "a value") {
+            if let Some((_, value)) = faults.typed_value(node, "a value") {
                 system.values.insert(key.name.clone(), value);
             }
         }

@@ -65,6 +65,74 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// The question in words that a person can read and, for the shell and SQL, run: what `rounds plan` prints.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.ask {
+            Ask::Shell(shell) => shell.script.clone(),
+            Ask::Sql(sql) => sql.text(),
+            Ask::Net(net) => net.text(),
+        }
+    }
+}
+
+impl SqlAsk {
+    fn text(&self) -> String {
+        let mut parts: Vec<String> = self
+            .variants
+            .iter()
+            .map(|variant| {
+                let since = if variant.since == 0 {
+                    String::new()
+                } else {
+                    format!(" from version {}.{}", variant.since / 100, variant.since % 100)
+                };
+                format!("-- {}{since}\n{}", variant.dialect.id(), variant.statement)
+            })
+            .collect();
+        parts.extend(self.binds.iter().map(|(name, value)| format!("-- :{name} = {value:?}")));
+        if self.each_database {
+            parts.insert(0, "-- in each database, over a connection of its own".to_owned());
+        }
+        parts.join("\n")
+    }
+}
+
+impl Dialect {
+    /// The word for it.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Mysql => "mysql",
+            Self::Mariadb => "mariadb",
+            Self::Sqlite => "sqlite",
+        }
+    }
+}
+
+impl NetAsk {
+    fn text(&self) -> String {
+        match self {
+            Self::Http(http) => {
+                let steps: Vec<String> = http
+                    .steps
+                    .iter()
+                    .map(|step| format!("{} {}{}", step.method, if step.path.contains("://") { "" } else { &http.base }, step.path))
+                    .collect();
+                steps.join("\n")
+            }
+            Self::Tls { host, port, .. } => format!("TLS handshake with {host}:{port}"),
+            Self::Tcp { host, port } => format!("TCP connection to {host}:{port}"),
+            Self::Dns { name, record, server } => {
+                format!("DNS {record} {name}{}", server.as_ref().map_or_else(String::new, |server| format!(" @{server}")))
+            }
+            Self::Ping { host, count } => format!("ping -c {count} {host}"),
+        }
+    }
+}
+
 /// The question of a probe, by the kind of transport that carries it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {

@@ -1,6 +1,6 @@
 //! Literals with units (`80%`, `2s`, `1d2h`, `20GiB`): the one grammar of playbooks, parameters and expressions.
 
-use super::value::FieldType;
+use super::value::{FieldType, Value};
 
 /// A literal as it was meant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,15 @@ impl Literal {
             Self::Percent(_) => FieldType::Percent,
             Self::Bytes(_) => FieldType::Bytes,
             Self::Duration(_) => FieldType::Duration,
+        }
+    }
+
+    /// The value that it stands for.
+    #[must_use]
+    pub const fn value(self) -> Value {
+        match self {
+            Self::Number(number) | Self::Percent(number) | Self::Bytes(number) => Value::Number(number),
+            Self::Duration(seconds) => Value::Duration(seconds),
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::document::{Selection, read_selection};
-use crate::model::{Phrase, Value};
+use crate::model::{FieldType, Phrase, Value};
 use crate::schedule::ScheduleNode;
 use crate::yaml::{Fault, Faults, Key, MapReader, Node, NodeValue, Span, Spanned};
+
+/// Values by name, with their types.
+pub type Values = BTreeMap<String, (FieldType, Value)>;
 
 /// A playbook as written.
 #[derive(Clone, Debug)]
@@ -27,7 +30,7 @@ pub struct PlaybookDoc {
     /// Rules and parameters for checks of some kind.
     pub overrides: Vec<OverrideDoc>,
     /// Values that its expressions may use.
-    pub values: BTreeMap<String, Value>,
+    pub values: Values,
     /// Longest that one item, and the whole run, may take.
     pub limits: Limits,
     /// Who gets the report, in which languages.
@@ -462,12 +465,12 @@ fn read_use(node: &Node, faults: &mut Faults) -> Option<UseDoc> {
 }
 
 /// Reads `values:` of a playbook or of settings.
-pub fn read_values(node: &Node, faults: &mut Faults) -> BTreeMap<String, Value> {
+pub fn read_values(node: &Node, faults: &mut Faults) -> Values {
     let NodeValue::Map(entries) = &node.value else {
         faults.push(Fault::error(node.span, format!("values are a map, this is {}", node.sort())));
-        return BTreeMap::new();
+        return Values::new();
     };
-    entries.iter().filter_map(|(key, node)| Some((key.name.clone(), faults.value(node, "a value")?))).collect()
+    entries.iter().filter_map(|(key, node)| Some((key.name.clone(), faults.typed_value(node, "a value")?))).collect()
 }
 
 /// Reads `limits:`.

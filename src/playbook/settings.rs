@@ -1,10 +1,7 @@
 //! A settings file as written: the zone, the tiers, limits, and rules that hold for every playbook of the site.
 
-use std::collections::BTreeMap;
-
-use super::document::{Limits, OverrideDoc, read_expression, read_limits, read_override, read_values};
+use super::document::{Limits, OverrideDoc, Values, read_expression, read_limits, read_override, read_values};
 use crate::inventory::document::{Selection, read_selection};
-use crate::model::Value;
 use crate::yaml::{Fault, Faults, MapReader, Node, Spanned};
 
 /// Settings as written.
@@ -19,7 +16,7 @@ pub struct SettingsDoc {
     /// Rules and parameters for checks.
     pub overrides: Vec<OverrideDoc>,
     /// Values that every expression may use.
-    pub values: BTreeMap<String, Value>,
+    pub values: Values,
     /// Limits that playbooks do not say themselves.
     pub limits: Limits,
     /// How many targets are inspected at once.

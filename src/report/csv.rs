@@ -14,8 +14,28 @@ pub enum Encoding {
 }
 
 const COLUMNS: [&str; 22] = [
-    "report", "started", "target", "system", "kind", "owner", "line", "check", "title", "class", "row", "outcome", "waived_by", "reason", "measure", "value",
-    "values", "threshold", "written_in", "advice", "problem_key", "at",
+    "report",
+    "started",
+    "target",
+    "system",
+    "kind",
+    "owner",
+    "line",
+    "check",
+    "title",
+    "class",
+    "row",
+    "outcome",
+    "waived_by",
+    "reason",
+    "measure",
+    "value",
+    "values",
+    "threshold",
+    "written_in",
+    "advice",
+    "problem_key",
+    "at",
 ];
 
 /// Writes every row, and a line for each item without rows.

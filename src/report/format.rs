@@ -96,11 +96,8 @@ impl Format {
         let whole = seconds.round().min(9e15) as u64;
         let parts = [whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60];
         let first = parts.iter().position(|part| *part > 0).unwrap_or(3);
-        let shown: Vec<String> = (first..parts.len())
-            .take(2)
-            .filter(|&at| parts[at] > 0)
-            .map(|at| format!("{} {}", parts[at], units[at]))
-            .collect();
+        let shown: Vec<String> =
+            (first..parts.len()).take(2).filter(|&at| parts[at] > 0).map(|at| format!("{} {}", parts[at], units[at])).collect();
         format!("{sign}{}", shown.join(" "))
     }
 

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn data_is_written_escaped_or_not_at_all() {
         assert_eq!(check("{{x}} {{#each y}}{{this}}{{else}}{{z}}{{/each}}"), Ok(()));
-        for text in ["{{{x}}}", "{{&x}}", "{{~{x}~}}", "{{#if a}}{{else}}{{& x}}{{/if}}", "{{#each a}}{{#with b}}{{{c}}}{{/with}}{{/each}}"] {
+        for text in ["{{{x}}}", "{{&x}}", "{{~{x}~}}", "{{#if a}}{{else}}{{& x}}{{/if}}", "{{#each a}}{{#with b}}{{{c}}}{{/with}}{{/each}}"]
+        {
             assert!(check(text).is_err(), "{text}");
         }
     }

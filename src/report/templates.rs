@@ -100,10 +100,8 @@ impl Templates {
     /// The templates of the red page.
     #[must_use]
     pub fn red() -> Self {
-        let files = [
-            (RED_HTML, include_str!("../../report-templates/red.html.hbs")),
-            (RED_PDF, include_str!("../../report-templates/red.typ")),
-        ];
+        let files =
+            [(RED_HTML, include_str!("../../report-templates/red.html.hbs")), (RED_PDF, include_str!("../../report-templates/red.typ"))];
         Self { files: files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect() }
     }
 }

@@ -52,6 +52,12 @@ impl Calendar {
     }
 }
 
+impl crate::expr::Calendar for Calendar {
+    fn is_workday(&self, date: NaiveDate) -> Option<bool> {
+        self.covers(date).then(|| Self::is_workday(self, date))
+    }
+}
+
 /// Reads the root of a calendar file.
 pub fn read_calendar(root: &Node, faults: &mut Faults) -> Option<CalendarDoc> {
     let mut map = MapReader::new(root, "a calendar", faults)?;

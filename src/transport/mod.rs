@@ -14,17 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Capture, Message, Probe, Target};
 
-mod dial;
-pub mod net;
-pub mod sql;
 mod carried;
+mod dial;
 mod frames;
 mod kept;
 pub mod local;
 #[cfg(test)]
 mod local_tests;
+pub mod net;
+mod open;
 mod scan;
 pub mod script;
+pub mod sql;
+
+pub use open::open;
 
 /// One probe to carry.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use super::fault::{Fault, Faults};
 use super::node::{Key, Node, NodeValue, Span, Spanned};
 use crate::model::unit::{self, Literal};
-use crate::model::{Phrase, Value};
+use crate::model::{FieldType, Phrase, Value};
 
 /// Reads a map key by key; [`MapReader::finish`] reports the keys that nobody asked for.
 pub struct MapReader<'n> {
@@ -218,19 +218,18 @@ impl Faults {
         self.list(node, what).iter().filter_map(|item| self.id(item, what)).collect()
     }
 
-    /// A literal value with its unit, a truth value or a text: what `values:` holds.
-    pub fn value(&mut self, node: &Node, what: &str) -> Option<Value> {
+    /// A literal with its unit, a truth value or a text, and its type: what `values:` holds.
+    pub fn typed_value(&mut self, node: &Node, what: &str) -> Option<(FieldType, Value)> {
         let text = self.scalar(node, what)?;
         let plain = matches!(&node.value, NodeValue::Scalar(scalar) if scalar.plain);
         if !plain {
-            return Some(Value::Text(text.into()));
+            return Some((FieldType::Text, Value::Text(text.into())));
         }
         Some(match (text, unit::parse(text)) {
-            ("true", _) => Value::Boolean(true),
-            ("false", _) => Value::Boolean(false),
-            (_, Ok(Literal::Duration(seconds))) => Value::Duration(seconds),
-            (_, Ok(Literal::Number(number) | Literal::Percent(number) | Literal::Bytes(number))) => Value::Number(number),
-            (_, Err(_)) => return self.text(node, what).map(|text| Value::Text(text.into())),
+            ("true", _) => (FieldType::Boolean, Value::Boolean(true)),
+            ("false", _) => (FieldType::Boolean, Value::Boolean(false)),
+            (_, Ok(literal)) => (literal.field_type(), literal.value()),
+            (_, Err(_)) => return self.text(node, what).map(|text| (FieldType::Text, Value::Text(text.into()))),
         })
     }
 }

@@ -136,7 +136,8 @@ fn fill_line(
     let a_day = |per_day: f64| {
         let per_day = if limit > 0.0 { per_day } else { -per_day };
         let sign = if per_day > 0.0 { "+" } else { "" };
-        format.pick(format!("{sign}{} points a day", format.number(per_day, 2)), format!("每天 {sign}{} 个百分点", format.number(per_day, 2)))
+        format
+            .pick(format!("{sign}{} points a day", format.number(per_day, 2)), format!("每天 {sign}{} 个百分点", format.number(per_day, 2)))
     };
     let (growth, full_on, reaches, days) = match forecast {
         Forecast::TooLittle => ("—".to_owned(), format.pick("too little history", "历史数据不足").to_owned(), false, 0),

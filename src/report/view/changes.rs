@@ -116,10 +116,7 @@ fn plan_changes(context: &Context<'_>, previous: &crate::model::RunRecord) -> Ve
     }
     if previous.head.version != context.run.head.version {
         let (before, now) = (&previous.head.version, &context.run.head.version);
-        plan.push(format.pick(
-            format!("The program was updated from {before} to {now}."),
-            format!("巡检程序由 {before} 升级到 {now}。"),
-        ));
+        plan.push(format.pick(format!("The program was updated from {before} to {now}."), format!("巡检程序由 {before} 升级到 {now}。")));
     }
     let ids = |run: &crate::model::RunRecord| run.head.targets.iter().map(|target| target.id.clone()).collect::<Vec<_>>();
     let (before, now) = (ids(previous), ids(context.run));

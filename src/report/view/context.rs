@@ -85,7 +85,12 @@ impl<'a> Context<'a> {
     /// The measures of a row, each with its label: `Used 93.1 %`; the first fields where the rule names none.
     pub(super) fn measures(&self, item: &ItemRecord, row: &RowRecord) -> String {
         let shown: Vec<String> = if row.measures.is_empty() {
-            row.row.iter().filter(|(name, _)| !self.is_key(row, name)).take(3).map(|(name, value)| self.labelled(item, name, value)).collect()
+            row.row
+                .iter()
+                .filter(|(name, _)| !self.is_key(row, name))
+                .take(3)
+                .map(|(name, value)| self.labelled(item, name, value))
+                .collect()
         } else {
             row.measures
                 .iter()

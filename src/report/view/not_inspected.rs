@@ -33,10 +33,8 @@ pub(super) fn lines(context: &Context<'_>) -> Vec<NotInspectedLine> {
     let mut groups: BTreeMap<(std::cmp::Reverse<u8>, &str, String), (Status, Vec<String>)> = BTreeMap::new();
     for found in unjudged(context.run) {
         let reason = found.row.and_then(|row| row.reason.as_ref()).or(found.item.reason.as_ref());
-        let reason = reason.map_or_else(
-            || format.pick("no reason on record", "未记录原因").to_owned(),
-            |reason| format.clip(&reason.text(format.lang)),
-        );
+        let reason = reason
+            .map_or_else(|| format.pick("no reason on record", "未记录原因").to_owned(), |reason| format.clip(&reason.text(format.lang)));
         let outcome = found.outcome();
         let title = context.title(found.item);
         let title = match found.row.and_then(|row| row.key.as_ref()) {

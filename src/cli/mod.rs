@@ -1,0 +1,118 @@
+//! The command line: one file a command, each giving an [`Exit`].
+
+pub mod exit;
+mod explain;
+mod lint;
+mod load;
+mod places;
+mod plan;
+mod progress;
+mod render;
+mod run;
+mod schema;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+use places::Places;
+
+/// Makes the rounds of servers, databases and applications, and reports what it found.
+#[derive(Parser, Debug)]
+#[command(name = "rounds", version, about, propagate_version = true, arg_required_else_help = true, after_help = EXIT_STATUS, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    places: Places,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 nothing to report · 1 an unwaived warning or critical finding · 2 none of these, but something \
+could not be judged · 3 bad input · 4 internal failure, or a result that could not be recorded";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Inspect now what a playbook says, record it and write a report
+    Run(run::RunArgs),
+    /// Find every fault in a site's files, without connecting to anything
+    Lint(lint::LintArgs),
+    /// Print every command and statement that a run would send, per target; run nothing
+    Plan(plan::PlanArgs),
+    /// Explain a check, or which threshold wins for a check on a target and why
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of playbooks and the other files, for editors
+    Schema,
+    /// Render the report of a recorded run again
+    Report(render::ReportArgs),
+    /// Draws a report in a process of its own
+    #[command(hide = true)]
+    RenderWorker,
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A failure to print leaves nothing to tell it with.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Fine.into(),
+                _ => Exit::BadInput.into(),
+            };
+        }
+    };
+    if matches!(cli.command, Command::RenderWorker) {
+        return crate::report::worker_main();
+    }
+    start_logging();
+    // The ring provider is the only one that is built in; a second call finds it already there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(128).build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("rounds: cannot start: {error}");
+            return Exit::Internal.into();
+        }
+    };
+    let exit = runtime.block_on(dispatch(cli));
+    // Threads that hang on a dead line must not keep a finished run from ending.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    exit.into()
+}
+
+async fn dispatch(cli: Cli) -> Exit {
+    let places = &cli.places;
+    match cli.command {
+        Command::Run(args) => run::run(args, places).await,
+        Command::Lint(args) => lint::lint(&args, places),
+        Command::Plan(args) => plan::plan(&args, places),
+        Command::Explain(args) => explain::explain(&args, places),
+        Command::Schema => schema::schema(),
+        Command::Report(args) => render::report(args, places).await,
+        Command::RenderWorker => Exit::Internal,
+    }
+}
+
+/// Logs go to standard error, warnings and worse unless `ROUNDS_LOG` says otherwise.
+fn start_logging() {
+    use std::io::IsTerminal as _;
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("ROUNDS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
+}
+
+/// Tells on standard error why a command failed, with every cause.
+fn tell(doing: &str, error: &dyn std::error::Error) {
+    let mut text = format!("rounds: {doing}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    eprintln!("{}", crate::model::untrusted::visible(&text));
+}
