@@ -37,7 +37,6 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::Utc;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Sqlite, SqlitePool};
@@ -55,6 +54,11 @@ use error::While as _;
 
 /// Longest wait for others who write to the same store.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
+/// Page cache of a connection (SQLite takes a negative number as KiB): a batch of writes should fit, else its pages go to the
+/// log more than once.
+const CACHE_KIB: &str = "-65536";
+/// Pages in the log before they move into the file: pages that several batches touch move once.
+const CHECKPOINT_PAGES: &str = "8000";
 /// How many connections read at the same time.
 const READERS: u32 = 4;
 
@@ -92,7 +96,13 @@ impl Store {
         file::prepare(path)?;
         let opening = file::lock_for_opening(path).await?;
         let found = schema::look(path, &options(path), steps).await?;
-        let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let options = options(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", CACHE_KIB)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // What savepoints set aside stays out of /tmp: it is what targets said, and slow there.
+            .pragma("temp_store", "memory");
         let mut connection = options.connect().await.doing("opening it")?;
         let upgraded = schema::upgrade(path, &mut connection, found, steps).await?;
         let instance = instance(&mut connection).await?;
@@ -149,9 +159,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn instance(connection: &mut sqlx::SqliteConnection) -> Result<Instance, StoreError> {
     let doing = "reading which store it is";
-    sqlx::query("INSERT INTO instance (id, epoch, created) SELECT $1, 1, $2 WHERE NOT EXISTS (SELECT 1 FROM instance)")
+    sqlx::query("INSERT INTO instance (id, epoch) SELECT $1, 1 WHERE NOT EXISTS (SELECT 1 FROM instance)")
         .bind(uuid::Uuid::now_v7().to_string())
-        .bind(Utc::now().timestamp_millis())
         .execute(&mut *connection)
         .await
         .doing(doing)?;

@@ -90,7 +90,13 @@ fn pack_item(recording: Recording, contents: &mut Contents) -> Result<Packed, St
     let captures = captures.into_iter().map(|capture| pack_capture(capture, contents)).collect::<Result<Vec<_>, _>>()?;
     item.captures = captures.iter().map(|capture| (capture.probe.clone(), content::hex(&capture.out))).collect();
     let asked = if asked.is_empty() { None } else { Some(Sheet::new(format::write(&asked)?)) };
-    Ok(Packed { sheet: Sheet::new(format::sheet_of(&item)?), asked, body: format::body_of(&item)?, captures, item })
+    Ok(Packed {
+        sheet: Sheet::new(format::write(&format::Sheet::of(&item))?),
+        asked,
+        body: format::write(&format::Body::of(&item))?,
+        captures,
+        item,
+    })
 }
 
 impl Sheet {
