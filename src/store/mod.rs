@@ -9,10 +9,10 @@
 //! | `schema.rs`, `migrations/` | tables, bringing older stores up to date |
 //! | `writer.rs` | the one writer, durability |
 //! | `runs.rs`, `alive.rs` | beginning and ending runs, those whose process died |
-//! | `record.rs`, `format.rs`, `content.rs` | recording a target's items and captures |
+//! | `record.rs`, `pack.rs`, `format.rs`, `content.rs` | recording a target's items and captures |
 //! | `load.rs`, `captures.rs` | reading runs and captures back |
 //! | `earlier.rs`, `series.rs` | what rates and trends look back on |
-//! | `findings.rs` | problems over time |
+//! | `findings.rs`, `follow.rs` | problems over time |
 //! | `prune.rs`, `backup.rs`, `health.rs` | retention, backups, the doctor's questions |
 
 mod alive;
@@ -23,10 +23,12 @@ mod earlier;
 mod error;
 mod file;
 mod findings;
+mod follow;
 mod format;
 mod health;
 mod load;
 mod moment;
+mod pack;
 mod prune;
 mod record;
 mod runs;
