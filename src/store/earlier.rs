@@ -44,8 +44,8 @@ impl Store {
             for (line, target, check, at, format, body) in rows {
                 let key = ItemKey { line, target };
                 if wanted.get(&key).is_some_and(|wanted| *wanted == check) {
-                    let body: Body = format::read("rows of last time", format, &body)?;
-                    let rows = body.rows.into_iter().filter(|row| !row.is_gone()).map(|row| row.row).collect();
+                    let body: Body<'_> = format::read("rows of last time", format, &body)?;
+                    let rows = body.rows.into_owned().into_iter().filter(|row| !row.is_gone()).map(|row| row.row).collect();
                     found.insert(key, Earlier { at: moment::read(at)?, rows });
                 }
             }

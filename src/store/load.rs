@@ -1,5 +1,6 @@
 //! Reading runs back.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -177,7 +178,7 @@ async fn load(connection: &mut SqliteConnection, no: i64) -> Result<RunRecord, S
     Ok(RunRecord { head, state, ended, items })
 }
 
-async fn sheets(connection: &mut SqliteConnection, run: i64) -> Result<HashMap<i64, Sheet>, StoreError> {
+async fn sheets(connection: &mut SqliteConnection, run: i64) -> Result<HashMap<i64, Sheet<'static>>, StoreError> {
     let rows: Vec<(i64, i64, String)> =
         sqlx::query_as("SELECT id, format, body FROM sheets WHERE id IN (SELECT DISTINCT sheet FROM items WHERE run = $1)")
             .bind(run)
@@ -187,11 +188,11 @@ async fn sheets(connection: &mut SqliteConnection, run: i64) -> Result<HashMap<i
     rows.into_iter().map(|(id, format, body)| Ok((id, format::read("what items share", format, &body)?))).collect()
 }
 
-fn read_item(row: &sqlx::sqlite::SqliteRow, format: i64, sheets: &HashMap<i64, Sheet>) -> Result<ItemRecord, StoreError> {
+fn read_item(row: &sqlx::sqlite::SqliteRow, format: i64, sheets: &HashMap<i64, Sheet<'static>>) -> Result<ItemRecord, StoreError> {
     let key = ItemKey { line: row.get("line"), target: row.get("target") };
     let what = || format!("the item {} on {}", key.line, key.target);
     let sheet = sheets.get(&row.get::<i64, _>("sheet")).ok_or_else(|| StoreError::unreadable(what())("its sheet is missing"))?;
-    let body: Body = format::read(&what(), format, row.get("body"))?;
+    let body: Body<'_> = format::read(&what(), format, row.get("body"))?;
     let outcome: &str = row.get("outcome");
     let outcome = Outcome::from_id(outcome).ok_or_else(|| StoreError::unreadable(what())(format!("`{outcome}` is no outcome")))?;
     let took_ms = u64::try_from(row.get::<i64, _>("took_ms")).map_err(StoreError::unreadable(what()))?;
@@ -199,21 +200,21 @@ fn read_item(row: &sqlx::sqlite::SqliteRow, format: i64, sheets: &HashMap<i64, S
         kind: read_kind(row.get("kind"))?,
         check: row.get("check_id"),
         check_version: sheet.check_version,
-        title: sheet.title.clone(),
-        class: sheet.class.clone(),
+        title: sheet.title.clone().into_owned(),
+        class: sheet.class.clone().into_owned(),
         outcome,
-        reason: body.reason,
-        rows: body.rows,
+        reason: body.reason.map(Cow::into_owned),
+        rows: body.rows.into_owned(),
         rows_are: sheet.rows_are,
-        fields: sheet.fields.clone(),
-        thresholds: sheet.thresholds.clone(),
-        advice: sheet.advice.clone(),
-        why: sheet.why.clone(),
-        runbook: sheet.runbook.clone(),
+        fields: sheet.fields.clone().into_owned(),
+        thresholds: sheet.thresholds.clone().into_owned(),
+        advice: sheet.advice.clone().into_owned(),
+        why: sheet.why.clone().into_owned(),
+        runbook: sheet.runbook.clone().map(Cow::into_owned),
         at: moment::read(row.get("at"))?,
         took_ms,
-        attempts: body.attempts,
-        captures: body.captures,
+        attempts: body.attempts.into_owned(),
+        captures: body.captures.into_owned(),
         key,
     })
 }

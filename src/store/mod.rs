@@ -9,10 +9,10 @@
 //! | `schema.rs`, `migrations/` | tables, bringing older stores up to date |
 //! | `writer.rs` | the one writer, durability |
 //! | `runs.rs`, `alive.rs` | beginning and ending runs, those whose process died |
-//! | `record.rs`, `format.rs`, `content.rs` | recording a target's items and captures |
+//! | `record.rs`, `pack.rs`, `format.rs`, `content.rs` | recording a target's items and captures |
 //! | `load.rs`, `captures.rs` | reading runs and captures back |
 //! | `earlier.rs`, `series.rs` | what rates and trends look back on |
-//! | `findings.rs` | problems over time |
+//! | `findings.rs`, `follow.rs` | problems over time |
 //! | `prune.rs`, `backup.rs`, `health.rs` | retention, backups, the doctor's questions |
 
 mod alive;
@@ -23,10 +23,12 @@ mod earlier;
 mod error;
 mod file;
 mod findings;
+mod follow;
 mod format;
 mod health;
 mod load;
 mod moment;
+mod pack;
 mod prune;
 mod record;
 mod runs;
@@ -37,7 +39,6 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::Utc;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Sqlite, SqlitePool};
@@ -55,6 +56,11 @@ use error::While as _;
 
 /// Longest wait for others who write to the same store.
 const BUSY_LIMIT: Duration = Duration::from_secs(30);
+/// Page cache of a connection (SQLite takes a negative number as KiB): a batch of writes should fit, else its pages go to the
+/// log more than once.
+const CACHE_KIB: &str = "-65536";
+/// Pages in the log before they move into the file: pages that several batches touch move once.
+const CHECKPOINT_PAGES: &str = "8000";
 /// How many connections read at the same time.
 const READERS: u32 = 4;
 
@@ -92,7 +98,13 @@ impl Store {
         file::prepare(path)?;
         let opening = file::lock_for_opening(path).await?;
         let found = schema::look(path, &options(path), steps).await?;
-        let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let options = options(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", CACHE_KIB)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // What savepoints set aside stays out of /tmp: it is what targets said, and slow there.
+            .pragma("temp_store", "memory");
         let mut connection = options.connect().await.doing("opening it")?;
         let upgraded = schema::upgrade(path, &mut connection, found, steps).await?;
         let instance = instance(&mut connection).await?;
@@ -149,9 +161,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 async fn instance(connection: &mut sqlx::SqliteConnection) -> Result<Instance, StoreError> {
     let doing = "reading which store it is";
-    sqlx::query("INSERT INTO instance (id, epoch, created) SELECT $1, 1, $2 WHERE NOT EXISTS (SELECT 1 FROM instance)")
+    sqlx::query("INSERT INTO instance (id, epoch) SELECT $1, 1 WHERE NOT EXISTS (SELECT 1 FROM instance)")
         .bind(uuid::Uuid::now_v7().to_string())
-        .bind(Utc::now().timestamp_millis())
         .execute(&mut *connection)
         .await
         .doing(doing)?;

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
-use super::content::{self, Content, Hash};
+use super::content::Hash;
 use super::error::While as _;
-use super::format::{self, FORMAT, kind_word};
+use super::format::{FORMAT, kind_word};
+use super::pack::{Contents, Packed, PackedCapture, Sheet, millis, pack};
 use super::writer::Write;
-use super::{Store, StoreError, earlier, findings, moment, runs, series};
+use super::{Store, StoreError, earlier, follow, runs, series};
 use crate::model::{Capture, ItemRecord};
 
 /// Values that one statement binds at most; SQLite allows 32,766.
@@ -43,89 +44,6 @@ impl Store {
     }
 }
 
-/// An item, ready to be written.
-struct Packed {
-    item: ItemRecord,
-    sheet: Sheet,
-    asked: Option<Sheet>,
-    body: String,
-    captures: Vec<PackedCapture>,
-}
-
-struct Sheet {
-    hash: Hash,
-    body: String,
-}
-
-struct PackedCapture {
-    probe: String,
-    variant: Option<String>,
-    at: i64,
-    took_ms: i64,
-    ended: String,
-    cut: bool,
-    out: Hash,
-    err: Option<Hash>,
-}
-
-/// A content, how often the items refer to it, and when it was given last.
-struct Referred {
-    content: Content,
-    refs: i64,
-    last_at: i64,
-}
-
-type Contents = BTreeMap<Hash, Referred>;
-
-fn pack(recordings: Vec<Recording>) -> Result<(Vec<Packed>, Contents), StoreError> {
-    let mut contents = Contents::new();
-    let items = recordings.into_iter().map(|recording| pack_item(recording, &mut contents)).collect::<Result<_, _>>()?;
-    Ok((items, contents))
-}
-
-fn pack_item(recording: Recording, contents: &mut Contents) -> Result<Packed, StoreError> {
-    let Recording { mut item, captures, asked } = recording;
-    // As it will be read back.
-    item.at = moment::trunc(item.at);
-    let captures = captures.into_iter().map(|capture| pack_capture(capture, contents)).collect::<Result<Vec<_>, _>>()?;
-    item.captures = captures.iter().map(|capture| (capture.probe.clone(), content::hex(&capture.out))).collect();
-    let asked = if asked.is_empty() { None } else { Some(Sheet::new(format::write(&asked)?)) };
-    Ok(Packed { sheet: Sheet::new(format::sheet_of(&item)?), asked, body: format::body_of(&item)?, captures, item })
-}
-
-impl Sheet {
-    fn new(body: String) -> Self {
-        Self { hash: content::hash(body.as_bytes()), body }
-    }
-}
-
-fn pack_capture(capture: Capture, contents: &mut Contents) -> Result<PackedCapture, StoreError> {
-    let at = capture.at.timestamp_millis();
-    let out = refer(&capture.out, at, contents)?;
-    let err = if capture.err.is_empty() { None } else { Some(refer(&capture.err, at, contents)?) };
-    Ok(PackedCapture {
-        ended: format::write(&capture.ended)?,
-        probe: capture.probe,
-        variant: capture.variant,
-        at,
-        took_ms: millis(capture.took_ms),
-        cut: capture.cut,
-        out,
-        err,
-    })
-}
-
-fn refer(bytes: &[u8], at: i64, contents: &mut Contents) -> Result<Hash, StoreError> {
-    let hash = content::hash(bytes);
-    if let Some(known) = contents.get_mut(&hash) {
-        known.refs += 1;
-        known.last_at = known.last_at.max(at);
-    } else {
-        contents.insert(hash, Referred { content: content::pack(hash, bytes)?, refs: 1, last_at: at });
-    }
-    Ok(hash)
-}
-
 struct Record {
     run: String,
     items: Vec<Packed>,
@@ -149,7 +67,7 @@ impl Write for Record {
         let numbered: Vec<Numbered<'_>> = (first..).zip(self.items.iter().map(|packed| &packed.item)).collect();
         series::write(to, &numbered).await?;
         earlier::write(to, &run.playbook, &numbered).await?;
-        findings::write(to, &self.run, &run.playbook, &numbered).await?;
+        follow::write(to, &self.run, &run.playbook, &numbered).await?;
         Ok(self.items.into_iter().map(|packed| packed.item).collect())
     }
 }
@@ -287,9 +205,4 @@ where
 
 fn read_hash(bytes: &[u8]) -> Result<Hash, StoreError> {
     bytes.try_into().map_err(StoreError::unreadable("a hash"))
-}
-
-/// A length of time as the store keeps it; no probe takes 292 million years.
-fn millis(took_ms: u64) -> i64 {
-    i64::try_from(took_ms).unwrap_or(i64::MAX)
 }

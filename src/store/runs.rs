@@ -49,9 +49,10 @@ impl Store {
         if state == RunState::Running {
             return Err(StoreError::Refused("a run cannot end as running".to_owned()));
         }
-        let ended = self.writer.submit(End { id: run.to_owned(), state, at: Some(at.timestamp_millis()) }).await?;
+        let ended = self.writer.submit(End { id: run.to_owned(), state, at: Some(at.timestamp_millis()) }).await;
+        // Also when its end could not be recorded: then it is found without a living process, and marked as lost.
         self.alive.end(&self.path, run);
-        match ended {
+        match ended? {
             (RunState::Lost, tally) if state != RunState::Lost => {
                 Err(StoreError::Unbalanced { planned: tally.planned, stored: tally.ended() })
             }

@@ -23,7 +23,7 @@ const QUEUE: usize = 256;
 /// How many writes share a commit at most: other processes want to write, too.
 const BATCH: usize = 64;
 /// How long a caller waits for its answer, queueing included.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Something to be written.
 pub(super) trait Write: Send + 'static {

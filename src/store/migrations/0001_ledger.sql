@@ -6,8 +6,7 @@ PRAGMA application_id = 1919907182;
 -- This store among others: evidence chains hang on it. The epoch grows in a backup, so that a restored store shows as a fork.
 CREATE TABLE instance (
     id          TEXT   NOT NULL PRIMARY KEY,
-    epoch       BIGINT NOT NULL,
-    created     BIGINT NOT NULL
+    epoch       BIGINT NOT NULL
 );
 
 CREATE TABLE runs (
