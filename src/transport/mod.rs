@@ -22,6 +22,7 @@ pub mod local;
 mod local_tests;
 mod scan;
 pub mod script;
+pub mod ssh;
 
 /// One probe to carry.
 #[derive(Clone, Debug)]
