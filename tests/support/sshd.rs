@@ -48,7 +48,8 @@ impl Sshd {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         for kind in HOST_KEYS {
-            keygen(&["-t", kind, "-N", "", "-f", &path(&format!("host_{kind}"))]);
+            let bits = if kind == "rsa" { &["-b", "2048"][..] } else { &[] };
+            keygen(&[&["-t", kind, "-N", "", "-f", &path(&format!("host_{kind}"))], bits].concat());
         }
         keygen(&["-t", "ed25519", "-N", "", "-f", &path("id_ed25519")]);
         fs::copy(path("id_ed25519.pub"), path("authorized_keys")).unwrap();
@@ -87,6 +88,11 @@ impl Sshd {
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Process id of the one that listens.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// A path in its folder.

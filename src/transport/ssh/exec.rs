@@ -176,9 +176,10 @@ impl Carrying<'_> {
         let Some(hello) = carried.hello() else { return };
         let pid = hello.pid;
         tracing::warn!(place = self.place, shell.pid = pid, "the script did not end when told to: ending it by force");
+        // All groups beneath it first: once it is dead, its children are nobody's.
         let command = format!(
-            "exec /bin/sh -c 'for s in /proc/[0-9]*/stat; do read -r l <$s || continue; set -- ${{l##*\\) }}; [ \"$2\" != {pid} ] || kill -KILL -$3; \
-             done 2>/dev/null; kill -KILL -{pid} 2>/dev/null; kill -KILL {pid} 2>/dev/null; kill -0 {pid} 2>/dev/null || echo gone'"
+            "exec /bin/sh -c 'g=; for s in /proc/[0-9]*/stat; do read -r l <$s || continue; set -- ${{l##*\\) }}; [ \"$2\" != {pid} ] || g=\"$g -$3\"; \
+             done 2>/dev/null; kill -KILL $g -{pid} {pid} 2>/dev/null; kill -0 {pid} 2>/dev/null || echo gone'"
         );
         let deadline = Instant::now() + FORCE_LIMIT;
         let said = self.open(session, socket, &command).and_then(|mut channel| {

@@ -76,6 +76,12 @@ fn spoken(session: &Session) -> String {
         ("ciphers", MethodType::CryptCs),
         ("MACs", MethodType::MacCs),
     ];
-    let lists = kinds.map(|(name, kind)| format!("{name} {}", session.supported_algs(kind).unwrap_or_default().join(",")));
+    let lists = kinds.map(|(name, kind)| {
+        let spoken = session.supported_algs(kind).unwrap_or_default();
+        // Certificates of hosts are never asked for; the last two are no algorithms but signals.
+        let told: Vec<_> =
+            spoken.into_iter().filter(|name| !["-cert-", "ext-info", "kex-strict"].iter().any(|part| name.contains(part))).collect();
+        format!("{name} {}", told.join(","))
+    });
     lists.join("; ")
 }
