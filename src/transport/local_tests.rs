@@ -248,6 +248,28 @@ async fn cancelling_leaves_no_process_within_five_seconds() {
 }
 
 #[tokio::test]
+async fn a_script_that_was_stopped_is_ended_by_its_own_watchdog() {
+    // The shell that asks stops itself, as it would on a line that takes no more bytes; only the ticker is left to end it.
+    let terms = super::script::Terms { cap_bytes: CAP, session_limit: Duration::from_secs(1), sudo: false, shell: "dash" };
+    let asked = Asked { id: 0, probe: Probe::shell("hung", "echo $PPID; sleep 4755.5"), limit: Duration::from_secs(60) };
+    let script = super::script::build(&[asked], terms).unwrap().text.replace("hard_s=11", "hard_s=3");
+    let script = script.replace("    running=$!\n", "    running=$!\n    sleep 0.3; kill -STOP $$\n");
+    let mut child = tokio::process::Command::new("dash")
+        .arg("-s")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stdin, script.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(alive("sleep 4755.5"));
+    let ended = tokio::time::timeout(Duration::from_secs(8), child.wait()).await.unwrap().unwrap();
+    assert!(!ended.success());
+    assert!(!alive("sleep 4755.5"));
+}
+
+#[tokio::test]
 async fn a_shell_that_does_not_start_is_told_with_its_words() {
     let (_, ended) = Asking::of("false").ask(vec![Probe::shell("p", "id")]).await;
     assert_eq!(ended.unwrap_err().kind, FailureKind::Protocol);

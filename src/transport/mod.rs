@@ -28,6 +28,7 @@ pub mod script;
 pub mod sql;
 
 pub use open::open;
+pub mod ssh;
 
 /// One probe to carry.
 #[derive(Clone, Debug)]

@@ -74,6 +74,20 @@ still_running() {
     done
 } 9>&2 2>/dev/null
 
+# The last resort, from outside of the shell that asks: what it runs, then itself.
+end_by_force() {
+    groups=
+    for stat in /proc/[0-9]*/stat; do
+        read -r line <"$stat" || continue
+        # shellcheck disable=SC2086 # The fields are meant to split.
+        set -- ${line##*\) }
+        [ "$2" != $$ ] || [ "$3" != "${line%% *}" ] || groups="$groups -$3"
+    done
+    # shellcheck disable=SC2086 # One word a group is meant.
+    [ -z "$groups" ] || kill -KILL $groups
+    kill -KILL $$
+} 2>/dev/null
+
 quit() {
     trap '' TERM HUP INT USR1
     kill "$ticker" "$watcher" 2>/dev/null
@@ -142,7 +156,7 @@ trap 'stop=ended' TERM HUP INT
         n=$((n + 1))
         kill -USR1 $$ || exit
     done
-    kill -KILL $$
+    end_by_force
 ) >/dev/null 2>&1 </dev/null 7<&- &
 ticker=$!
 (
