@@ -1,16 +1,63 @@
 //! The catalogue of checks. One check is one file here and two lines below: its module, and its entry.
 
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "recorded numbers are compared with what was recorded"))]
+
 use crate::check::Entry;
 
+pub mod clock;
+pub mod cpu;
+pub mod disk_io;
 pub mod disk_space;
+pub mod failed_units;
+pub mod file_handles;
+pub mod firewall;
+pub mod inodes;
+pub mod interface_errors;
+pub mod listening_ports;
+pub mod load;
+pub mod memory;
+pub mod processes;
+pub mod read_only_mounts;
+pub mod services;
+pub mod swap;
+pub mod tcp_retransmission;
+pub mod uptime;
+pub mod zombies;
 
+pub mod no_params;
+
+mod parts;
+mod procfs;
+
+#[cfg(test)]
+mod fragments;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod testing;
 
 /// Every check, by id. Ids that were retired are never used again.
-pub static CATALOGUE: &[Entry] = &[Entry::of::<disk_space::DiskSpace>()];
+pub static CATALOGUE: &[Entry] = &[
+    Entry::of::<clock::Clock>(),
+    Entry::of::<cpu::Cpu>(),
+    Entry::of::<disk_io::DiskIo>(),
+    Entry::of::<disk_space::DiskSpace>(),
+    Entry::of::<failed_units::FailedUnits>(),
+    Entry::of::<file_handles::FileHandles>(),
+    Entry::of::<firewall::Firewall>(),
+    Entry::of::<inodes::Inodes>(),
+    Entry::of::<interface_errors::InterfaceErrors>(),
+    Entry::of::<listening_ports::ListeningPorts>(),
+    Entry::of::<load::Load>(),
+    Entry::of::<memory::Memory>(),
+    Entry::of::<processes::Processes>(),
+    Entry::of::<read_only_mounts::ReadOnlyMounts>(),
+    Entry::of::<services::Services>(),
+    Entry::of::<swap::Swap>(),
+    Entry::of::<tcp_retransmission::TcpRetransmission>(),
+    Entry::of::<uptime::Uptime>(),
+    Entry::of::<zombies::Zombies>(),
+];
 
 /// The check whose id is `id`.
 #[must_use]
