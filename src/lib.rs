@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod checks;
+pub mod columns;
 pub mod model;
 pub mod quantity;
+pub mod read_only;
 pub mod recorded;
 pub mod secret;
 pub mod transport;
