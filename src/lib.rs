@@ -12,6 +12,7 @@ pub mod judge;
 pub mod model;
 pub mod playbook;
 pub mod quantity;
+pub mod read_only;
 pub mod recorded;
 pub mod report;
 pub mod round;
