@@ -85,7 +85,7 @@ impl Check for Accounts {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("accounts")?;
-        let lines = frame::lines("accounts", "accounts", &text)?;
+        let lines = frame::lines(seen, "accounts", "accounts", &text)?;
         let mut accounts = Vec::new();
         let mut shadow: HashMap<&str, Password<'_>> = HashMap::new();
         for line in lines {
@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn without_root_it_cannot_be_judged() {
-        assert!(parse::<Accounts>("{}", "debian-12-unprivileged").is_err());
+        let error = parse::<Accounts>("{}", "debian-12-unprivileged").unwrap_err();
+        assert!(matches!(error.0, crate::model::Message::NeedsRight { .. }), "{error:?}");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Check for BackupAge {
         key: &["files"],
         rows_are: RowsAre::Things,
         // No backup yet to compare with is no fault of this one.
-        warn: Some("age > 26h or not (usual_pct == null or usual_pct >= 50%)"),
+        warn: Some("age > 26h or usual_pct != null and usual_pct < 50%"),
         crit: Some("count < 1 or age > 50h or size_bytes < 1B"),
         example: r#"{ "files": ["/backup/erp-*.gz", "/backup/crm"] }"#,
     };
@@ -106,7 +106,7 @@ impl Check for BackupAge {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("backups")?;
-        let lines = frame::lines("backups", "backups", &text)?;
+        let lines = frame::lines(seen, "backups", "backups", &text)?;
         let mut found: Vec<Found> = Vec::new();
         for line in lines {
             let next = found.len();

@@ -125,7 +125,7 @@ impl Check for FileState {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("files")?;
-        let lines = frame::lines("files", "files", &text)?;
+        let lines = frame::lines(seen, "files", "files", &text)?;
         let mut rows = Vec::new();
         for (place, (path, expected)) in params.files.iter().enumerate() {
             let mark = format!("file {place}");

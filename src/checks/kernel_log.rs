@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{frame, log_time};
 use crate::check::{Seen, Unreadable};
+use crate::model::Probe;
 use crate::model::probe::quote;
-use crate::model::{Message, Probe, Untrusted};
 
 /// One message of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) fn probe(pattern: &str, since: i64) -> Probe {
 /// When the log could not be read to its end.
 pub(super) fn read(seen: &Seen<'_>, since: i64) -> Result<KernelLog, Unreadable> {
     let text = seen.text("kernel")?;
-    let lines = frame::lines("kernel", "kernel-log", &text)?;
+    let lines = frame::lines(seen, "kernel", "kernel-log", &text)?;
     let refused = |line: &str| Unreadable::new("the kernel's log", line);
     let mut lines = lines.into_iter().peekable();
     let clock = lines.next().unwrap_or_default();
@@ -77,7 +77,7 @@ pub(super) fn read(seen: &Seen<'_>, since: i64) -> Result<KernelLog, Unreadable>
     }
     let mut said: Vec<&str> = lines.collect();
     if said.pop() != Some("rounds-whole") {
-        return Err(unread(seen)?);
+        return Err(frame::unfinished(seen, "kernel"));
     }
     let from = now - TimeDelta::seconds(since);
     let mut entries = Vec::new();
@@ -115,16 +115,6 @@ fn of_buffer(line: &str, now: DateTime<Utc>, up: f64) -> Entry {
         Some(Entry { at: Some(at), text: text.trim_start().to_owned() })
     });
     timed.unwrap_or_else(|| Entry { at: None, text: line.to_owned() })
-}
-
-/// Why the log was not read to its end, in the words of whoever refused.
-fn unread(seen: &Seen<'_>) -> Result<Unreadable, Unreadable> {
-    let said = Untrusted::from_bytes(&seen.capture("kernel")?.err);
-    let denied = ["not permitted", "denied", "sudo:"].iter().any(|word| said.raw().contains(word));
-    if denied {
-        return Ok(Unreadable(Message::NeedsRight { needs: format!("reading the kernel's log: {}", said.visible()) }));
-    }
-    Ok(Unreadable::new("the kernel's log", if said.raw().is_empty() { "it could not be read to its end" } else { said.raw() }))
 }
 
 #[cfg(test)]

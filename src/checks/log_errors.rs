@@ -166,7 +166,7 @@ impl Check for LogErrors {
         {
             return Err(Unreadable::new("a log", line));
         }
-        let lines = frame::lines("errors", "errors", &text)?;
+        let lines = frame::lines(seen, "errors", "errors", &text)?;
         let (&clock, lines) = lines.split_first().ok_or_else(|| Unreadable::new("errors", "no clock"))?;
         let refused = || Unreadable::new("errors", clock);
         let (now, zone) = clock.strip_prefix("now ").and_then(|clock| clock.split_once(' ')).ok_or_else(refused)?;

@@ -92,7 +92,7 @@ impl Check for LogSize {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("logs")?;
-        let lines = frame::lines("logs", "logs", &text)?;
+        let lines = frame::lines(seen, "logs", "logs", &text)?;
         let mut logs: Vec<Logs> = Vec::new();
         for line in lines {
             let next = logs.len();

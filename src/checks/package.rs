@@ -85,7 +85,7 @@ impl Check for Package {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("packages")?;
-        let answers = answers(&frame::lines("packages", "packages", &text)?)?;
+        let answers = answers(&frame::lines(seen, "packages", "packages", &text)?)?;
         let mut rows = Vec::new();
         for (name, expected) in &params.packages {
             let mut asked = false;

@@ -120,7 +120,7 @@ impl Check for Patches {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("patches")?;
-        let answer = Answer::read(&frame::lines("patches", "patches", &text)?)?;
+        let answer = Answer::read(&frame::lines(seen, "patches", "patches", &text)?)?;
         let complaint = Untrusted::from_bytes(&seen.capture("patches")?.err);
         // What is left out for want of a list is said on standard error alone.
         if let Some(line) = complaint

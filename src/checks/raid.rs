@@ -73,7 +73,7 @@ impl Check for Raid {
         key: &["id"],
         rows_are: RowsAre::Things,
         warn: Some(r#"failed > 0 or sync == "resync""#),
-        crit: Some(r#"state == "inactive" or state == "broken" or missing > 0"#),
+        crit: Some(r#"state in ["inactive", "broken"] or missing > 0"#),
         example: r#"{ "exclude": ["md127"] }"#,
     };
 
@@ -85,7 +85,7 @@ impl Check for Raid {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("raid")?;
-        let lines = frame::lines("raid", "raid", &text)?;
+        let lines = frame::lines(seen, "raid", "raid", &text)?;
         let (by_id, lines): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| line.starts_with("link "));
         if lines == ["no-mdstat"] {
             return Ok(Parsed::NotApplicable { what: "software RAID" });

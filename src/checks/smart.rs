@@ -87,8 +87,8 @@ impl Check for Smart {
         key: &["slot"],
         rows_are: RowsAre::Things,
         // Not every kind of disk counts bad sectors or wear; its health it must tell.
-        warn: Some("not (bad_sectors == null or bad_sectors < 1) or not (wear_pct == null or wear_pct < 80%)"),
-        crit: Some(r#"health == "failed" or not (wear_pct == null or wear_pct < 95%)"#),
+        warn: Some("bad_sectors != null and bad_sectors > 0 or wear_pct != null and wear_pct > 80%"),
+        crit: Some(r#"health == "failed" or wear_pct != null and wear_pct > 95%"#),
         example: r#"{ "exclude": ["pci-0000:00:14.0-usb-0:1:1.0-scsi-0:0:0:0"] }"#,
     };
 
@@ -100,7 +100,7 @@ impl Check for Smart {
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("smart")?;
-        let lines = frame::lines("smart", "smart", &text)?;
+        let lines = frame::lines(seen, "smart", "smart", &text)?;
         let mut rows = Vec::new();
         let mut rest = &lines[..];
         while let Some((first, others)) = rest.split_first() {

@@ -91,7 +91,7 @@ impl Check for Sysctl {
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("sysctl")?;
         let mut values = BTreeMap::new();
-        for line in frame::lines("sysctl", "sysctl", &text)? {
+        for line in frame::lines(seen, "sysctl", "sysctl", &text)? {
             let mut words = line.splitn(3, ' ');
             match (words.next(), words.next(), words.next()) {
                 (Some("value"), Some(path), value) => values.insert(path, Some(value.unwrap_or_default())),
