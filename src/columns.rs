@@ -1,18 +1,17 @@
 //! Columns that users declare (`columns: { newest: timestamp }`), and how text of a target becomes their values.
 
-use std::borrow::Cow;
-use std::fmt;
+mod declared;
+mod time;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::check::{Field, ParamFault};
+pub use self::declared::Columns;
+use self::time::{duration, moment};
 use crate::model::unit::{self, Literal};
 use crate::model::untrusted::visible;
-use crate::model::{FieldType, Text, Untrusted, Value};
+use crate::model::{FieldType, Untrusted, Value};
 
 /// What a declared column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -116,245 +115,11 @@ fn bytes(text: &str) -> Result<f64, String> {
     }
 }
 
-fn duration(text: &str) -> Result<f64, String> {
-    if text.contains(':') {
-        return clock_time(text).ok_or_else(|| "is not a duration such as 02:15:00 or 3 days 02:15:00".to_owned());
-    }
-    match unit::parse(&text.replace(' ', "")) {
-        Ok(Literal::Duration(seconds)) => Ok(seconds),
-        Ok(Literal::Number(_)) => Err("has no unit: declare the column `seconds`, or have the unit written".to_owned()),
-        Ok(_) => Err("is not a duration".to_owned()),
-        Err(error) => days_alone(text).ok_or_else(|| format!("is not a duration: {error}")),
-    }
-}
-
-/// `[-]HH:MM:SS[.fff]`, with days before it as PostgreSQL (`3 days`, `1 day`) or ps (`3-`) write them.
-fn clock_time(text: &str) -> Option<f64> {
-    let (days, clock) = match text.rsplit_once(' ') {
-        Some((days, clock)) => (days_alone(days)?, clock),
-        None => match text.split_once('-') {
-            Some((days, clock)) if !days.is_empty() => (whole(days)? * 86_400.0, clock),
-            _ => (0.0, text),
-        },
-    };
-    let (sign, clock) = clock.strip_prefix('-').map_or((1.0, clock), |rest| (-1.0, rest));
-    let mut parts = clock.split(':');
-    let (hours, minutes, seconds) = (whole(parts.next()?)?, whole(parts.next()?)?, parts.next()?);
-    let seconds_value = seconds.parse::<f64>().ok().filter(|_| seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))?;
-    let fits = parts.next().is_none() && minutes < 60.0 && seconds_value < 60.0;
-    fits.then_some(days + sign * (hours * 3_600.0 + minutes * 60.0 + seconds_value))
-}
-
-/// `3 days`, `-1 days`, `1 day`; months and years vary in length and are refused.
-fn days_alone(text: &str) -> Option<f64> {
-    let (number, unit) = text.split_once(' ')?;
-    let (sign, digits) = number.strip_prefix('-').map_or((1.0, number), |rest| (-1.0, rest));
-    matches!(unit, "day" | "days").then_some(())?;
-    Some(sign * whole(digits)? * 86_400.0)
-}
-
-fn whole(digits: &str) -> Option<f64> {
-    (!digits.is_empty() && digits.len() <= 9 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
-}
-
-fn moment(text: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && text.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) {
-        return seconds_since_1970(text);
-    }
-    let (stamp, offset) = split_offset(text);
-    let naive = local_moment(stamp).ok_or("is not a moment such as 2026-11-21 08:00:00")?;
-    match offset {
-        Some(offset) => {
-            let seconds = offset_seconds(offset).ok_or("has an unknown time zone: write it as Z or +08:00")?;
-            naive
-                .checked_sub_signed(chrono::TimeDelta::seconds(seconds))
-                .map(|utc| utc.and_utc())
-                .ok_or_else(|| "is out of range".to_owned())
-        }
-        None => match zone.from_local_datetime(&naive) {
-            chrono::LocalResult::Single(at) => Ok(at.with_timezone(&Utc)),
-            chrono::LocalResult::Ambiguous(..) => Err(format!("happens twice in {zone}, when clocks go back: have the offset written")),
-            chrono::LocalResult::None => Err(format!("does not exist in {zone}, clocks jump over it")),
-        },
-    }
-}
-
-fn seconds_since_1970(text: &str) -> Result<DateTime<Utc>, String> {
-    let whole = text.split('.').next().unwrap_or_default();
-    // 2026112108 would be both eight o'clock on a day of 2026 and a second of 2034.
-    let looks_like_a_date = NaiveDate::parse_from_str(whole.get(..8).unwrap_or_default(), "%Y%m%d").is_ok();
-    if !(9..=10).contains(&whole.len()) || looks_like_a_date {
-        return Err("is no moment: write 2026-11-21 08:00:00, or seconds since 1970".to_owned());
-    }
-    let seconds = number(text)?;
-    #[expect(clippy::cast_possible_truncation, reason = "at most ten digits of seconds")]
-    DateTime::from_timestamp_millis((seconds * 1000.0).round() as i64).ok_or_else(|| "is out of range".to_owned())
-}
-
-/// Splits `…Z`, `… UTC`, `…+08`, `…+0800`, `… +08:00` into the stamp and its offset.
-fn split_offset(text: &str) -> (&str, Option<&str>) {
-    for suffix in ["Z", "z", "UTC", "GMT"] {
-        if let Some(stamp) = text.strip_suffix(suffix) {
-            return (stamp.trim_end(), Some("+00"));
-        }
-    }
-    // A minus inside the date is no offset: look behind the time's first colon.
-    let after_time = text.find(':').unwrap_or(text.len());
-    match text[after_time..].find(['+', '-']) {
-        Some(at) => (text[..after_time + at].trim_end(), Some(&text[after_time + at..])),
-        None => (text, None),
-    }
-}
-
-fn offset_seconds(offset: &str) -> Option<i64> {
-    let (sign, digits) = offset.strip_prefix('-').map_or_else(|| (1, offset.trim_start_matches('+')), |rest| (-1, rest));
-    let digits = digits.replace(':', "");
-    let (hours, minutes) = match digits.len() {
-        2 => (digits.parse::<i64>().ok()?, 0),
-        4 => (digits[..2].parse::<i64>().ok()?, digits[2..].parse::<i64>().ok()?),
-        _ => return None,
-    };
-    (hours <= 15 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
-}
-
-fn local_moment(stamp: &str) -> Option<NaiveDateTime> {
-    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(stamp, form).ok())
-        .or_else(|| NaiveDate::parse_from_str(stamp, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
-}
-
 fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
         "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
         _ => Err("is neither yes nor no".to_owned()),
-    }
-}
-
-/// The columns that a user declares, in the order written; names are `snake_case`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Columns(Vec<(String, ColumnType)>);
-
-/// Names that mean something else in expressions, among them CEL's reserved words.
-const RESERVED: [&str; 30] = [
-    "target",
-    "system",
-    "labels",
-    "values",
-    "rows",
-    "now",
-    "backup_time",
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-    "and",
-    "or",
-];
-
-impl Columns {
-    /// Names and types, in the order written.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, ColumnType)> {
-        self.0.iter().map(|(name, kind)| (name.as_str(), *kind))
-    }
-
-    /// Whether none is declared.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The type of the column `name`.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<ColumnType> {
-        self.iter().find(|(column, _)| *column == name).map(|(_, kind)| kind)
-    }
-
-    /// The fields that the columns become; their labels are empty, so that the name is shown.
-    #[must_use]
-    pub fn fields(&self) -> Vec<Field> {
-        self.iter()
-            .map(|(name, kind)| Field { name: Cow::Owned(name.to_owned()), field_type: kind.field_type(), label: Text::new("", "") })
-            .collect()
-    }
-
-    /// Whether every name can stand in an expression.
-    ///
-    /// # Errors
-    /// Names the first that cannot.
-    pub fn validate(&self) -> Result<(), ParamFault> {
-        let fault = |message: String| Err(ParamFault { key: "columns".to_owned(), message });
-        for (name, _) in self.iter() {
-            let snake = name.starts_with(|c: char| c.is_ascii_lowercase())
-                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-            if !snake {
-                return fault(format!("`{name}` is no name of a column: write it in lower case with `_`, such as `used_pct`"));
-            }
-            if name == "not" || RESERVED.contains(&name) {
-                return fault(format!("`{name}` means something else in expressions: give the column another name"));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Columns {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Columns;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("columns and their types, such as { newest: timestamp }")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Columns, A::Error> {
-                let mut columns = Vec::new();
-                while let Some((name, kind)) = map.next_entry::<String, ColumnType>()? {
-                    if columns.iter().any(|(known, _)| *known == name) {
-                        return Err(A::Error::custom(format!("the column `{name}` is declared twice")));
-                    }
-                    columns.push((name, kind));
-                }
-                Ok(Columns(columns))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
-}
-
-impl Serialize for Columns {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
-    }
-}
-
-impl JsonSchema for Columns {
-    fn schema_name() -> Cow<'static, str> {
-        "Columns".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let kind = generator.subschema_for::<ColumnType>();
-        json_schema!({ "type": "object", "propertyNames": { "pattern": "^[a-z][a-z0-9_]*$" }, "additionalProperties": kind })
     }
 }
 
@@ -449,23 +214,6 @@ mod tests {
         reads(ColumnType::Boolean, "ON", Value::Boolean(true));
         reads(ColumnType::Boolean, "f", Value::Boolean(false));
         refuses(ColumnType::Boolean, "2", "neither");
-    }
-
-    #[test]
-    fn declared_columns_keep_their_order_and_read_back() {
-        let columns: Columns = serde_json::from_str(r#"{ "zeta": "number", "alpha": "timestamp" }"#).unwrap();
-        assert_eq!(columns.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["zeta", "alpha"]);
-        assert_eq!(serde_json::to_string(&columns).unwrap(), r#"{"zeta":"number","alpha":"timestamp"}"#);
-        assert_eq!(columns.validate(), Ok(()));
-    }
-
-    #[test]
-    fn names_that_no_expression_can_use_are_refused() {
-        for name in ["Used", "used-pct", "1st", "rows", "package", "not", ""] {
-            let columns: Columns = serde_json::from_value(serde_json::json!({ name: "number" })).unwrap();
-            assert!(columns.validate().is_err(), "{name}");
-        }
-        assert!(serde_json::from_str::<Columns>(r#"{ "a": "number", "a": "text" }"#).is_err());
     }
 
     #[test]
