@@ -4,17 +4,24 @@
 
 use crate::check::Entry;
 
+pub mod accounts;
+pub mod backup_age;
 pub mod clock;
 pub mod cpu;
 pub mod disk_io;
 pub mod disk_space;
+pub mod exec;
 pub mod failed_units;
 pub mod file_handles;
+pub mod file_state;
 pub mod firewall;
 pub mod inodes;
 pub mod interface_errors;
+pub mod kernel_errors;
 pub mod listening_ports;
 pub mod load;
+pub mod log_errors;
+pub mod log_size;
 pub mod memory;
 pub mod mysql_accounts;
 pub mod mysql_auto_increment;
@@ -25,6 +32,10 @@ pub mod mysql_log_size;
 pub mod mysql_long_running;
 pub mod mysql_replication_lag;
 pub mod mysql_slow_queries;
+pub mod nagios_plugin;
+pub mod oom_kills;
+pub mod package;
+pub mod patches;
 pub mod postgres_bloat;
 pub mod postgres_connections;
 pub mod postgres_database_size;
@@ -35,50 +46,38 @@ pub mod postgres_replication_lag;
 pub mod postgres_slow_queries;
 pub mod postgres_xid_age;
 pub mod processes;
+pub mod raid;
 pub mod read_only_mounts;
 pub mod services;
+pub mod smart;
 pub mod sql;
 pub mod sqlite_integrity;
+pub mod sshd_settings;
 pub mod swap;
+pub mod sysctl;
 pub mod tcp_retransmission;
 pub mod uptime;
 pub mod zombies;
 
+// What several checks share.
+pub mod allowed;
+mod argv;
 pub mod bind_value;
 mod daily_rate;
+mod frame;
+mod kernel_log;
 mod lock_waits;
+mod log_time;
 pub mod no_params;
+mod parts;
+mod patterns;
+mod procfs;
+pub mod read_output;
 mod records;
 mod rights;
 mod sessions;
 mod statement_text;
 mod weak_passwords;
-
-mod parts;
-mod procfs;
-pub mod accounts;
-pub mod allowed;
-mod argv;
-pub mod backup_age;
-pub mod disk_space;
-pub mod exec;
-pub mod file_state;
-mod frame;
-pub mod kernel_errors;
-mod kernel_log;
-pub mod log_errors;
-pub mod log_size;
-mod log_time;
-pub mod nagios_plugin;
-pub mod oom_kills;
-pub mod package;
-pub mod patches;
-mod patterns;
-pub mod raid;
-pub mod read_output;
-pub mod smart;
-pub mod sshd_settings;
-pub mod sysctl;
 
 #[cfg(test)]
 mod fragments;
@@ -91,25 +90,25 @@ mod testing;
 
 /// Every check, by id. Ids that were retired are never used again.
 pub static CATALOGUE: &[Entry] = &[
+    Entry::of::<accounts::Accounts>(),
+    Entry::of::<backup_age::BackupAge>(),
     Entry::of::<clock::Clock>(),
     Entry::of::<cpu::Cpu>(),
     Entry::of::<disk_io::DiskIo>(),
     Entry::of::<disk_space::DiskSpace>(),
+    Entry::of::<exec::Exec>(),
     Entry::of::<failed_units::FailedUnits>(),
     Entry::of::<file_handles::FileHandles>(),
+    Entry::of::<file_state::FileState>(),
     Entry::of::<firewall::Firewall>(),
     Entry::of::<inodes::Inodes>(),
     Entry::of::<interface_errors::InterfaceErrors>(),
+    Entry::of::<kernel_errors::KernelErrors>(),
     Entry::of::<listening_ports::ListeningPorts>(),
     Entry::of::<load::Load>(),
+    Entry::of::<log_errors::LogErrors>(),
+    Entry::of::<log_size::LogSize>(),
     Entry::of::<memory::Memory>(),
-    Entry::of::<processes::Processes>(),
-    Entry::of::<read_only_mounts::ReadOnlyMounts>(),
-    Entry::of::<services::Services>(),
-    Entry::of::<swap::Swap>(),
-    Entry::of::<tcp_retransmission::TcpRetransmission>(),
-    Entry::of::<uptime::Uptime>(),
-    Entry::of::<zombies::Zombies>(),
     Entry::of::<mysql_accounts::MysqlAccounts>(),
     Entry::of::<mysql_auto_increment::MysqlAutoIncrement>(),
     Entry::of::<mysql_connections::MysqlConnections>(),
@@ -119,6 +118,10 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<mysql_long_running::MysqlLongRunning>(),
     Entry::of::<mysql_replication_lag::MysqlReplicationLag>(),
     Entry::of::<mysql_slow_queries::MysqlSlowQueries>(),
+    Entry::of::<nagios_plugin::NagiosPlugin>(),
+    Entry::of::<oom_kills::OomKills>(),
+    Entry::of::<package::Package>(),
+    Entry::of::<patches::Patches>(),
     Entry::of::<postgres_bloat::PostgresBloat>(),
     Entry::of::<postgres_connections::PostgresConnections>(),
     Entry::of::<postgres_database_size::PostgresDatabaseSize>(),
@@ -128,24 +131,19 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<postgres_replication_lag::PostgresReplicationLag>(),
     Entry::of::<postgres_slow_queries::PostgresSlowQueries>(),
     Entry::of::<postgres_xid_age::PostgresXidAge>(),
+    Entry::of::<processes::Processes>(),
+    Entry::of::<raid::Raid>(),
+    Entry::of::<read_only_mounts::ReadOnlyMounts>(),
+    Entry::of::<services::Services>(),
+    Entry::of::<smart::Smart>(),
     Entry::of::<sql::Sql>(),
     Entry::of::<sqlite_integrity::SqliteIntegrity>(),
-    Entry::of::<accounts::Accounts>(),
-    Entry::of::<backup_age::BackupAge>(),
-    Entry::of::<disk_space::DiskSpace>(),
-    Entry::of::<exec::Exec>(),
-    Entry::of::<file_state::FileState>(),
-    Entry::of::<kernel_errors::KernelErrors>(),
-    Entry::of::<log_errors::LogErrors>(),
-    Entry::of::<log_size::LogSize>(),
-    Entry::of::<nagios_plugin::NagiosPlugin>(),
-    Entry::of::<oom_kills::OomKills>(),
-    Entry::of::<package::Package>(),
-    Entry::of::<patches::Patches>(),
-    Entry::of::<raid::Raid>(),
-    Entry::of::<smart::Smart>(),
     Entry::of::<sshd_settings::SshdSettings>(),
+    Entry::of::<swap::Swap>(),
     Entry::of::<sysctl::Sysctl>(),
+    Entry::of::<tcp_retransmission::TcpRetransmission>(),
+    Entry::of::<uptime::Uptime>(),
+    Entry::of::<zombies::Zombies>(),
 ];
 
 /// The check whose id is `id`.
