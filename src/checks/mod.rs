@@ -28,6 +28,7 @@ pub mod no_params;
 
 mod parts;
 mod procfs;
+mod rulesets;
 
 #[cfg(test)]
 mod fragments;
