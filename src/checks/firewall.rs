@@ -1,12 +1,11 @@
 //! Whether a firewall filters what comes in.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::check::{Check, Class, Field, Meta, Parsed, RowsAre, Seen, Unreadable};
 use crate::model::{FieldType, Kind, Message, Probe, Row, Target, Text};
 
 use super::no_params::NoParams;
-use super::parts::{self, Parts};
+use super::parts;
+use super::rulesets::{self, Chain};
 
 /// Whether a firewall filters what comes in.
 pub struct Firewall;
@@ -16,7 +15,7 @@ pub struct Firewall;
 /// Where `nft` is, it shows the rules of nftables and of the iptables that builds upon it. The older iptables has tables of its own; asking would create
 /// them, so it is asked only where the kernel has them already, or where there is no `nft` to ask.
 const SCRIPT: &str = r#"if ! has nft && ! has iptables; then echo 'nft: command not found; iptables: command not found' >&2; exit 127; fi
-echo '[ipv6]'; if [ -e /proc/net/if_inet6 ]; then grep -v ' lo$' /proc/net/if_inet6; fi
+echo '[ipv6]'; if [ -e /proc/net/if_inet6 ]; then grep -v ' lo$' /proc/net/if_inet6 || [ $? = 1 ] || exit; fi
 if has nft; then echo '[nft]'; priv nft list ruleset || exit; fi
 builds_upon_nft=no
 case $(iptables -V 2>/dev/null) in *nf_tables*) builds_upon_nft=yes ;; esac
@@ -46,9 +45,9 @@ impl Check for Firewall {
         class: Class::Security,
         title: Text::new("Firewall", "主机防火墙"),
         asks: Text::new(
-            "Whether the kernel filters what comes in, for IPv4 and, where the host has IPv6 addresses, for IPv6: a chain for input that drops or rejects something, \
-             by its policy or by a rule. It does not judge whether the rules are right.",
-            "内核是否对入站流量进行过滤，分别检查 IPv4 和（主机有 IPv6 地址时）IPv6：入站链的默认策略或某条规则会丢弃或拒绝报文即为生效。不判断规则本身是否合理。",
+            "Whether the kernel turns away what no rule lets in, for IPv4 and, where the host has IPv6 addresses, for IPv6: a chain for input whose policy is drop, or that \
+             comes to a rule that drops or rejects all the rest. Rules against single ports or senders alone are no firewall. Whether what is let in is right is not judged.",
+            "内核是否拒绝未被放行的入站流量，分别检查 IPv4 和（主机有 IPv6 地址时）IPv6：入站链默认策略为丢弃，或最终有规则丢弃、拒绝其余全部流量。仅封禁个别端口或来源不算启用。不判断放行内容是否合理。",
         ),
         why: Text::new(
             "Without a firewall every service that somebody starts can be reached by everybody at once; with one for IPv4 alone, by way of IPv6.",
@@ -83,7 +82,7 @@ impl Check for Firewall {
     fn parse(_: &NoParams, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
         let text = seen.text("rules")?;
         let parts = parts::split("rules", &text)?;
-        let chains = read(&parts)?;
+        let chains = rulesets::read(&parts)?;
         let mut rows = vec![row("IPv4", &chains)];
         if !parts.need("ipv6")?.trim().is_empty() {
             let asked = ["nft", "ip6tables", "ip6tables-legacy"].iter().any(|tool| parts.get(tool).is_some());
@@ -96,150 +95,15 @@ impl Check for Firewall {
     }
 }
 
-/// A chain of rules, of either tool.
-struct Chain {
-    /// `IPv4`, `IPv6`, or both of them.
-    families: &'static [&'static str],
-    /// Chains jump to others of the same table.
-    table: String,
-    name: String,
-    /// The policy of a chain that sees what comes in; `None` for all other chains.
-    input_policy: Option<String>,
-    rules: usize,
-    drops: bool,
-    jumps: BTreeSet<String>,
-}
-
-fn read(parts: &Parts<'_>) -> Result<Vec<Chain>, Unreadable> {
-    let mut chains = Vec::new();
-    if let Some(ruleset) = parts.get("nft") {
-        read_nft(ruleset, &mut chains)?;
-    }
-    let tools = [("iptables", &["IPv4"]), ("iptables-legacy", &["IPv4"]), ("ip6tables", &["IPv6"]), ("ip6tables-legacy", &["IPv6"])];
-    for (part, families) in tools {
-        if let Some(rules) = parts.get(part) {
-            read_iptables(part, rules, families, &mut chains)?;
-        }
-    }
-    Ok(chains)
-}
-
-/// `nft list ruleset`: tables, in them sets, maps and chains, in these one rule a line. A verdict map defined on its own belongs to no chain;
-/// a rule that uses one is read as if it dropped nothing.
-fn read_nft(ruleset: &str, chains: &mut Vec<Chain>) -> Result<(), Unreadable> {
-    let mut table: Option<(String, &'static [&'static str])> = None;
-    let mut depth = 0_usize;
-    let mut in_chain = false;
-    for line in ruleset.lines() {
-        let bare = without_strings(line);
-        let words: Vec<&str> = bare.split_whitespace().collect();
-        let opens = bare.matches('{').count();
-        let closes = bare.matches('}').count();
-        match words[..] {
-            [] => {}
-            ["#", ..] => continue,
-            ["table", family, name, ..] if depth == 0 => table = Some((format!("{family} {name}"), families(family))),
-            ["chain", name, ..] if depth == 1 => {
-                let (table, families) = table.clone().ok_or_else(|| Unreadable::new("nft list ruleset", line))?;
-                let name = name.to_owned();
-                chains.push(Chain { families, table, name, input_policy: None, rules: 0, drops: false, jumps: BTreeSet::new() });
-                in_chain = true;
-            }
-            _ if depth == 0 => return Err(Unreadable::new("nft list ruleset", line)),
-            ["}"] => {}
-            _ if in_chain => read_nft_rule(&words, chains.last_mut().ok_or_else(|| Unreadable::new("nft list ruleset", line))?),
-            _ => {}
-        }
-        depth = (depth + opens).checked_sub(closes).ok_or_else(|| Unreadable::new("nft list ruleset", line))?;
-        in_chain = in_chain && depth > 1;
-    }
-    if depth == 0 { Ok(()) } else { Err(Unreadable::new("nft list ruleset", "it breaks off")) }
-}
-
-fn read_nft_rule(words: &[&str], chain: &mut Chain) {
-    if words.first() == Some(&"type") {
-        let after = |name: &str| {
-            words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1)).map(|word| word.trim_end_matches(';'))
-        };
-        if after("hook") == Some("input") && !chain.families.is_empty() {
-            chain.input_policy = Some(after("policy").unwrap_or("accept").to_owned());
-        }
-        return;
-    }
-    if matches!(words.first(), Some(&"comment" | &"}" | &"elements")) {
-        return;
-    }
-    chain.rules += 1;
-    let trimmed: Vec<&str> = words.iter().map(|word| word.trim_end_matches([',', ';'])).collect();
-    chain.drops |= trimmed.iter().any(|word| matches!(*word, "drop" | "reject"));
-    for pair in trimmed.windows(2) {
-        if matches!(pair[0], "jump" | "goto") {
-            chain.jumps.insert(pair[1].to_owned());
-        }
-    }
-}
-
-/// `line` with what stands in double quotes left out: comments and prefixes of logs may hold any word.
-fn without_strings(line: &str) -> String {
-    line.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
-}
-
-fn families(family: &str) -> &'static [&'static str] {
-    match family {
-        "inet" => &["IPv4", "IPv6"],
-        "ip" => &["IPv4"],
-        "ip6" => &["IPv6"],
-        _ => &[],
-    }
-}
-
-/// `iptables -S`: `-P CHAIN POLICY`, `-N CHAIN`, `-A CHAIN … -j TARGET`.
-fn read_iptables(tool: &'static str, text: &str, families: &'static [&'static str], chains: &mut Vec<Chain>) -> Result<(), Unreadable> {
-    let mut by_name: BTreeMap<String, Chain> = BTreeMap::new();
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let bare = without_strings(line);
-        let words: Vec<&str> = bare.split_whitespace().collect();
-        let [command, name, rest @ ..] = &words[..] else { return Err(Unreadable::new(tool, line)) };
-        if matches!(*command, "-P" | "-N") {
-            let input_policy = (*name == "INPUT").then(|| rest.first().map_or_else(String::new, |policy| policy.to_ascii_lowercase()));
-            let (table, name) = (tool.to_owned(), (*name).to_owned());
-            let chain = Chain { families, table, name: name.clone(), input_policy, rules: 0, drops: false, jumps: BTreeSet::new() };
-            by_name.insert(name, chain);
-            continue;
-        }
-        let chain = by_name.get_mut(*name).filter(|_| *command == "-A").ok_or_else(|| Unreadable::new(tool, line))?;
-        chain.rules += 1;
-        match rest.windows(2).find(|pair| matches!(pair[0], "-j" | "-g")).map(|pair| pair[1]) {
-            Some("DROP" | "REJECT") => chain.drops = true,
-            Some(target) => _ = chain.jumps.insert(target.to_owned()),
-            None => {}
-        }
-    }
-    if !by_name.contains_key("INPUT") {
-        return Err(Unreadable::new(tool, "the chain INPUT is missing"));
-    }
-    chains.extend(by_name.into_values());
-    Ok(())
-}
-
 fn row(family: &'static str, chains: &[Chain]) -> Row {
     let of_family: Vec<&Chain> = chains.iter().filter(|chain| chain.families.contains(&family)).collect();
-    // From the chains that see what comes in, through all that they jump to.
-    let mut reached: Vec<&Chain> = of_family.iter().copied().filter(|chain| chain.input_policy.is_some()).collect();
-    let mut at = 0;
-    while let Some(from) = reached.get(at).copied() {
-        for chain in &of_family {
-            let jumped_to = chain.table == from.table && from.jumps.contains(&chain.name);
-            if jumped_to && !reached.iter().any(|known| std::ptr::eq(*known, *chain)) {
-                reached.push(chain);
-            }
-        }
-        at += 1;
-    }
-    let policies: Vec<&str> = reached.iter().filter_map(|chain| chain.input_policy.as_deref()).collect();
+    let inputs: Vec<&Chain> = of_family.iter().copied().filter(|chain| chain.input_policy.is_some()).collect();
+    let reached = rulesets::reached(&inputs, &of_family);
+    // What comes in passes every chain for input: one that turns the rest away is enough.
+    let active = inputs.iter().any(|chain| rulesets::turns_the_rest_away(chain, &of_family));
+    let policies: Vec<&str> = inputs.iter().filter_map(|chain| chain.input_policy.as_deref()).collect();
     #[expect(clippy::cast_precision_loss, reason = "rules are counted in thousands")]
     let rules = reached.iter().map(|chain| chain.rules).sum::<usize>() as f64;
-    let active = policies.contains(&"drop") || reached.iter().any(|chain| chain.drops);
     Row::new()
         .text("family", family)
         .boolean("active", active)

@@ -208,6 +208,13 @@ mod tests {
     }
 
     #[test]
+    fn kernels_that_put_no_space_behind_the_colon_are_read_too() {
+        let rows = first("centos-6.4");
+        assert_eq!(number(row(&rows, "interface", "eth1"), "packets_total"), 201_292.0 + 234_067.0);
+        assert_eq!(rows.len(), 1, "where none has hardware behind it, all but loopback are looked at");
+    }
+
+    #[test]
     fn errors_are_a_share_of_the_packets_since_last_time() {
         let parsed = parse_after::<InterfaceErrors>("{}", "debian-12", Some(&earlier(100.0, 0.0)));
         let Ok(Parsed::Rows(rows)) = parsed else { panic!("{parsed:?}") };

@@ -78,6 +78,7 @@ mod rights;
 mod sessions;
 mod statement_text;
 mod weak_passwords;
+mod rulesets;
 
 #[cfg(test)]
 mod fragments;

@@ -68,11 +68,11 @@ impl Check for Processes {
         source: Text::new("the numbers expected in the playbook", "以巡检剧本中填写的预期数量为准"),
         fields: &[
             Field::new("name", FieldType::Text, "Program", "程序"),
-            Field::new("count", FieldType::Number, "Processes", "进程数"),
+            Field::new("running", FieldType::Number, "Processes", "进程数"),
             Field::new("missing", FieldType::Number, "Missing", "缺少"),
             Field::new("surplus", FieldType::Number, "Too many", "多出"),
-            Field::new("min", FieldType::Number, "At least", "至少"),
-            Field::new("max", FieldType::Number, "At most", "至多"),
+            Field::new("at_least", FieldType::Number, "At least", "至少"),
+            Field::new("at_most", FieldType::Number, "At most", "至多"),
             Field::new("pids", FieldType::List, "Process ids", "进程号"),
         ],
         key: &["name"],
@@ -170,11 +170,11 @@ fn row(expected: &Expected, processes: &[Process<'_>]) -> Result<Row, Unreadable
     let (min, max) = (f64::from(expected.min), expected.max.map(f64::from));
     Ok(Row::new()
         .text("name", &expected.name)
-        .number("count", number)
+        .number("running", number)
         .number("missing", (min - number).max(0.0))
         .number("surplus", max.map_or(0.0, |max| (number - max).max(0.0)))
-        .number("min", min)
-        .with("max", max.map_or(Value::Null, Value::Number))
+        .number("at_least", min)
+        .with("at_most", max.map_or(Value::Null, Value::Number))
         .list("pids", pids))
 }
 
@@ -198,10 +198,10 @@ mod tests {
     fn processes_are_counted_by_name_and_by_command_line() {
         for name in ["debian-12", "busybox-1.35"] {
             let rows = rows::<Processes>(EXPECT, name);
-            assert_eq!(number(row(&rows, "name", "sleepers"), "count"), 2.0);
+            assert_eq!(number(row(&rows, "name", "sleepers"), "running"), 2.0);
             assert_eq!(number(row(&rows, "name", "sleepers"), "surplus"), 1.0);
             assert_eq!(number(row(&rows, "name", "nosuch"), "missing"), 1.0);
-            assert_eq!(number(row(&rows, "name", "a-daemon-with-a-long-name"), "count"), 1.0);
+            assert_eq!(number(row(&rows, "name", "a-daemon-with-a-long-name"), "running"), 1.0);
             assert_eq!(number(row(&rows, "name", "postgres"), "missing"), 2.0);
         }
     }

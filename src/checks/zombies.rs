@@ -50,14 +50,14 @@ impl Check for Zombies {
         ),
         source: Text::new("common use: from 1, critical from 5", "通用阈值：1 个预警，5 个严重"),
         fields: &[
-            Field::new("count", FieldType::Number, "Zombies", "僵尸进程数"),
+            Field::new("zombies", FieldType::Number, "Zombies", "僵尸进程数"),
             Field::new("parents", FieldType::List, "Their parents", "父进程"),
             Field::new("processes", FieldType::Number, "Processes in all", "进程总数"),
         ],
         key: &[],
         rows_are: RowsAre::Things,
-        warn: Some("count >= 1"),
-        crit: Some("count >= 5"),
+        warn: Some("zombies >= 1"),
+        crit: Some("zombies >= 5"),
         example: "{}",
     };
 
@@ -80,7 +80,7 @@ impl Check for Zombies {
         #[expect(clippy::cast_precision_loss, reason = "there are at most 2^22 processes")]
         let number = lasting.len() as f64;
         let parents = parents.into_iter().map(|(parent, children)| format!("{parent}: {children}"));
-        Ok(Parsed::Rows(vec![Row::new().number("count", number).list("parents", parents).number("processes", after.processes)]))
+        Ok(Parsed::Rows(vec![Row::new().number("zombies", number).list("parents", parents).number("processes", after.processes)]))
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn zombies_are_counted_by_parent() {
         let rows = rows::<Zombies>("{}", "debian-12");
-        assert_eq!(number(&rows[0], "count"), 3.0);
+        assert_eq!(number(&rows[0], "zombies"), 3.0);
         assert!(number(&rows[0], "processes") > 10.0);
         let Some(Value::List(parents)) = rows[0].get("parents") else { panic!("no parents in {rows:?}") };
         assert_eq!(parents.len(), 1);
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_host_without_zombies_counts_none() {
         let rows = rows::<Zombies>("{}", "busybox-1.35");
-        assert_eq!(number(&rows[0], "count"), 0.0);
+        assert_eq!(number(&rows[0], "zombies"), 0.0);
         assert!(number(&rows[0], "processes") > 10.0);
     }
 
