@@ -107,3 +107,22 @@ fn keys_are_declared_fields_and_texts_are_complete() {
         }
     }
 }
+
+#[test]
+fn the_rules_that_checks_bring_along_compile_against_their_fields() {
+    use crate::expr::{Scope, Type, Vocabulary, compile, name_fault};
+    for entry in CATALOGUE {
+        let meta = entry.meta;
+        let bound = entry.bind(serde_json::from_str(meta.example).unwrap()).unwrap();
+        let fields = bound.fields();
+        for field in fields.iter() {
+            assert_eq!(name_fault(&field.name), None, "{}", meta.id);
+        }
+        let scope = Scope::row(&Vocabulary::default(), fields.iter().map(|field| (field.name.to_string(), field.field_type)));
+        for rule in [meta.warn, meta.crit].into_iter().flatten() {
+            if let Err(faults) = compile(rule, &scope, Type::Boolean) {
+                panic!("{}: `{rule}`: {faults:?}", meta.id);
+            }
+        }
+    }
+}

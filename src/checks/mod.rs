@@ -75,10 +75,10 @@ mod procfs;
 pub mod read_output;
 mod records;
 mod rights;
+mod rulesets;
 mod sessions;
 mod statement_text;
 mod weak_passwords;
-mod rulesets;
 
 #[cfg(test)]
 mod fragments;
