@@ -109,7 +109,7 @@ impl Check for FileState {
         rows_are: RowsAre::Things,
         warn: Some("not compliant"),
         crit: None,
-        example: r#"{ "files": { "/etc/passwd": { "mode": "0644", "owner": "root", "group": "root" }, "/etc/shadow": { "mode_at_most": "0640" }, "/etc/hosts.equiv": { "state": "absent" } } }"#,
+        example: r#"{ "files": { "/etc/passwd": { "mode": "0644", "owner": "root", "group": "root" }, "/etc/shadow": { "mode_at_most": "0640" }, "/etc/hosts.equiv": { "state": "absent" }, "/etc/motd": { "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" } } }"#,
     };
 
     type Params = Params;

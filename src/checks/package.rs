@@ -64,12 +64,12 @@ impl Check for Package {
         ),
         source: Text::new("as the playbook expects", "以巡检方案中的期望为准"),
         fields: &[
-            Field::new("package", FieldType::Text, "Package", "软件包"),
+            Field::new("name", FieldType::Text, "Package", "软件包"),
             Field::new("version", FieldType::Text, "Installed version", "已装版本"),
             Field::new("expected", FieldType::Text, "Expected", "期望"),
             Field::new("compliant", FieldType::Boolean, "Compliant", "符合"),
         ],
-        key: &["package"],
+        key: &["name"],
         rows_are: RowsAre::Things,
         warn: Some("not compliant"),
         crit: None,
@@ -190,7 +190,7 @@ fn row(name: &str, expected: &Expected, version: Option<&str>) -> Row {
         Expected::AtLeast(least) => (format!("≥ {least}"), version.is_some_and(|version| reaches(version, least))),
     };
     Row::new()
-        .text("package", name)
+        .text("name", name)
         .with("version", version.map_or(Value::Null, |version| Value::Text(version.into())))
         .text("expected", shown)
         .boolean("compliant", compliant)
@@ -261,17 +261,17 @@ mod tests {
     #[test]
     fn dpkg_and_rpm_are_asked_both() {
         let rows = rows::<Package>(ASKED, "debian-12-with-rpm");
-        assert!(text(row(&rows, "package", "openssl"), "version").starts_with("3.0."));
-        assert_eq!(row(&rows, "package", "openssl").get("compliant"), Some(&Value::Boolean(true)));
-        assert_eq!(row(&rows, "package", "chrony").get("compliant"), Some(&Value::Boolean(false)));
-        assert_eq!(row(&rows, "package", "telnetd").get("compliant"), Some(&Value::Boolean(true)));
+        assert!(text(row(&rows, "name", "openssl"), "version").starts_with("3.0."));
+        assert_eq!(row(&rows, "name", "openssl").get("compliant"), Some(&Value::Boolean(true)));
+        assert_eq!(row(&rows, "name", "chrony").get("compliant"), Some(&Value::Boolean(false)));
+        assert_eq!(row(&rows, "name", "telnetd").get("compliant"), Some(&Value::Boolean(true)));
     }
 
     #[test]
     fn an_installed_rpm_has_its_version() {
         let rows = rows::<Package>(r#"{ "packages": { "rounds-demo": { "at_least": "1.3" }, "telnetd": "absent" } }"#, "rpm-4.18");
-        assert_eq!(text(row(&rows, "package", "rounds-demo"), "version"), "1.2-1");
-        assert_eq!(row(&rows, "package", "rounds-demo").get("compliant"), Some(&Value::Boolean(false)));
+        assert_eq!(text(row(&rows, "name", "rounds-demo"), "version"), "1.2-1");
+        assert_eq!(row(&rows, "name", "rounds-demo").get("compliant"), Some(&Value::Boolean(false)));
     }
 
     #[test]
