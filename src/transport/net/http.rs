@@ -341,5 +341,5 @@ fn words(error: &reqwest::Error) -> String {
         }
         cause = current.source();
     }
-    if parts.is_empty() { error.to_string() } else { parts.join(": ") }
+    if parts.is_empty() { "the exchange failed".to_owned() } else { parts.join(": ") }
 }
