@@ -175,9 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_does_not_resolve_is_a_row_without_figures() {
-        let rows = rows::<Ping>("{}", "iputils-no-such-name");
-        assert_eq!(text(&rows[0], "failure"), "the name does not resolve");
-        assert_eq!(rows[0].get("loss_pct"), Some(&Value::Null));
+    fn where_nothing_could_be_sent_there_is_a_row_without_figures() {
+        for (name, failure) in
+            [("iputils-no-such-name", "the name does not resolve"), ("iputils-unreachable", "the network is unreachable")]
+        {
+            let rows = rows::<Ping>("{}", name);
+            assert_eq!(text(&rows[0], "failure"), failure);
+            assert_eq!(rows[0].get("loss_pct"), Some(&Value::Null));
+        }
     }
 }

@@ -308,6 +308,7 @@ fn failure_of(error: &reqwest::Error) -> Result<(&'static str, String), OurSide>
             return Ok(("tls", detail));
         }
         if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            let io = innermost(io);
             if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
                 return Ok(("tls", detail));
             }
@@ -328,6 +329,14 @@ fn failure_of(error: &reqwest::Error) -> Result<(&'static str, String), OurSide>
         cause = current.source();
     }
     Ok((if error.is_dns() { "dns" } else { "cut" }, detail))
+}
+
+/// The error of the system within errors that wrap it; `source` would skip over those.
+fn innermost(mut io: &std::io::Error) -> &std::io::Error {
+    while let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>()) {
+        io = inner;
+    }
+    io
 }
 
 /// What the library says, with its causes, without the URL, which may hold a secret in a form of its own.
