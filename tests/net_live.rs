@@ -36,7 +36,7 @@ fn lines() -> Lines {
         known_hosts: Vec::new(),
         ssh_config: None,
         connect_limit: Duration::from_secs(2),
-        session_limit: Duration::from_secs(60),
+        session_limit: Duration::from_mins(1),
         cap_bytes: CAP,
     }
 }

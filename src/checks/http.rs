@@ -30,7 +30,7 @@ enum Method {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
-    /// Path below the target's URL, or a full URL.
+    /// Path at the target's URL (`/x` begins at its host, `x` at its folder), or a full URL.
     #[serde(default)]
     path: String,
     /// GET or HEAD.

@@ -122,7 +122,7 @@ async fn answer(
     let reply = reply(&request);
     let _ = match reply {
         Reply::Page(status, headers, body) => {
-            let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+            let lines: String = headers.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect();
             let head = format!("HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {}\r\n{lines}\r\n", body.len());
             let body = if request.line.starts_with("HEAD ") { String::new() } else { body };
             stream.write_all(format!("{head}{body}").as_bytes()).await
@@ -146,7 +146,7 @@ async fn answer(
         }
         Reply::Half => stream.write_all(b"HTTP/1.1 200 x\r\nContent-Length: 100\r\n\r\nonly this").await,
         Reply::Silence => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Ok(())
         }
         Reply::Raw(text) => stream.write_all(text.as_bytes()).await,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::mask::Masker;
 use super::template::{Place, TemplateFault, fill, fill_json, form};
-use super::{OurSide, Outcome, millis, trust};
+use super::{OurSide, Outcome, fine_millis, trust};
 use crate::model::Untrusted;
 use crate::model::probe::{HttpAsk, HttpStep, answer};
 use crate::secret;
@@ -138,7 +138,7 @@ impl<'a> Talk<'a> {
                 taken.status = Some(response.status().as_u16());
                 let headers = headers_of(&response);
                 let body = self.receive(response, began, end, &mut taken).await?;
-                taken.took_ms = millis(began.elapsed());
+                taken.took_ms = fine_millis(began.elapsed());
                 if taken.failure.is_none() && goes_on(step, &taken) {
                     self.keep(step, &body, &mut taken);
                 }
@@ -147,7 +147,7 @@ impl<'a> Talk<'a> {
                 return Ok(taken);
             }
         }
-        taken.took_ms = millis(began.elapsed());
+        taken.took_ms = fine_millis(began.elapsed());
         Ok(taken)
     }
 
@@ -309,7 +309,7 @@ fn failure_of(error: &reqwest::Error) -> Result<(&'static str, String), OurSide>
         }
         if let Some(io) = current.downcast_ref::<std::io::Error>() {
             let io = innermost(io);
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
                 return Ok(("tls", detail));
             }
             if error.is_dns() {
