@@ -226,7 +226,8 @@ async fn redirects_are_followed_only_when_asked_and_never_without_end() {
     let asked = HttpStep { headers: pairs(&[("X-Key", "{key}")]), ..step("page", "GET", "/there") };
     let ask_it = HttpAsk { follow: true, secrets: vec![("key".into(), key)], ..conversation(web.url("/"), vec![asked]) };
     let answer: answer::Http = read(&ask(NetAsk::Http(ask_it)).await);
-    assert_eq!(answer.steps[0].status, Some(302));
+    assert_eq!(answer.steps[0].failure.as_deref(), Some("redirect"));
+    assert!(answer.steps[0].detail.as_deref().unwrap().contains("another place"));
     assert_eq!(elsewhere.requests().len(), 1);
 }
 
@@ -247,7 +248,7 @@ async fn web_servers_that_behave_badly_cost_their_limit_and_no_more() {
     let asks = paths.iter().map(|path| NetAsk::Http(conversation(web.url("/"), vec![step("page", "GET", path)]))).collect();
     let began = Instant::now();
     let captures = ask_within(asks, Duration::from_secs(2), &CancellationToken::new()).await;
-    assert!(began.elapsed() < Duration::from_secs(4), "they are asked side by side: {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(5500), "they are asked side by side: {:?}", began.elapsed());
     let steps: Vec<answer::HttpStep> = captures.iter().map(|capture| read::<answer::Http>(capture).steps.remove(0)).collect();
     let words: Vec<_> = steps.iter().map(|step| (step.status, step.failure.as_deref())).collect();
     let expected = [

@@ -102,6 +102,7 @@ impl<'a> Talk<'a> {
             masker.secret(secret.expose_secret());
             secrets.push((name.as_str(), secret));
         }
+        let has_secrets = !ask.secrets.is_empty() || ask.steps.iter().any(|step| !step.keep.is_empty());
         let config = trust::client(trust::roots(ask.ca.as_deref()).await?)?;
         let builder = Client::builder()
             .no_proxy()
@@ -110,7 +111,7 @@ impl<'a> Talk<'a> {
             .user_agent(concat!("rounds/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(lines.connect_limit)
             .pool_max_idle_per_host(1)
-            .redirect(if ask.follow { following(base.clone(), !ask.secrets.is_empty()) } else { Policy::none() })
+            .redirect(if ask.follow { following(base.clone(), has_secrets) } else { Policy::none() })
             .tls_backend_preconfigured(config);
         let client = builder.build().map_err(|error| OurSide::new(format!("the HTTP client cannot be set up: {error}")))?;
         Ok(Self { client, base, ask, secrets, kept: Vec::new(), masker, cap_bytes: lines.cap_bytes })
@@ -275,14 +276,18 @@ fn headers_of(response: &Response) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Follows up to ten redirects; one that leads to another place is answered as it stands where secrets are at stake.
+/// Follows up to ten redirects; one that leads to another place is a failure where secrets or tokens are at stake.
 fn following(base: Url, has_secrets: bool) -> Policy {
     Policy::custom(move |attempt: Attempt<'_>| {
         if attempt.previous().len() > REDIRECTS {
             return attempt.error(format!("more than {REDIRECTS} redirects"));
         }
-        let is_elsewhere = attempt.url().origin() != base.origin();
-        if is_elsewhere && has_secrets { attempt.stop() } else { attempt.follow() }
+        let is_upgrade = attempt.url().scheme() == "https" && attempt.url().host() == base.host();
+        let is_elsewhere = attempt.url().origin() != base.origin() && !is_upgrade;
+        if is_elsewhere && has_secrets {
+            return attempt.error("it leads to another place, where secrets must not go");
+        }
+        attempt.follow()
     })
 }
 

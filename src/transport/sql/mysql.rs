@@ -19,7 +19,7 @@ use super::fault::{self, Fault};
 use super::gather::{Gather, hex};
 use super::relay::Relay;
 use super::statement::Statement;
-use super::{Access, FailureKind, Reach, TransportError};
+use super::{Access, FailureKind, TransportError};
 use crate::model::Message;
 use crate::model::probe::{Bind, Dialect};
 use crate::model::target::TlsMode;
@@ -135,9 +135,9 @@ fn cannot_be_prepared(error: &dyn DatabaseError) -> bool {
 
 async fn connect(access: &Access) -> Result<(MySqlConnection, Relay), TransportError> {
     let relay = Relay::open(&access.reach, SOCKET, access.connect_limit).await?;
-    let is_local = matches!(access.reach, Reach::Socket(_)) && access.target.socket.is_some();
     let mode = match access.target.tls {
-        _ if is_local => MySqlSslMode::Disabled,
+        // Nothing need be verified on a socket of this machine, but MySQL 8 wants some passwords over TLS even there.
+        _ if access.is_local() => MySqlSslMode::Preferred,
         TlsMode::Disable => MySqlSslMode::Disabled,
         TlsMode::Require => MySqlSslMode::Required,
         TlsMode::VerifyCa => MySqlSslMode::VerifyCa,

@@ -20,7 +20,7 @@ use super::fault::{self, Fault};
 use super::gather::Gather;
 use super::relay::Relay;
 use super::statement::Statement;
-use super::{Access, FailureKind, Reach, TransportError};
+use super::{Access, FailureKind, TransportError};
 use crate::model::Message;
 use crate::model::probe::{Bind, Dialect};
 use crate::model::target::TlsMode;
@@ -88,7 +88,8 @@ impl Postgres {
             self.access.target.timezone.as_ref().map_or_else(String::new, |zone| format!("SET LOCAL TIME ZONE {};", text_literal(zone)));
         // The query at the end pins the transaction: after it, no SET TRANSACTION can make it write.
         let text = format!(
-            "BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; {zone} \
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; \
+             SET LOCAL client_min_messages = error; {zone} \
              SELECT pg_backend_pid()"
         );
         let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut self.connection).await.map_err(|error| Fault::from_driver(&error))?;
@@ -135,16 +136,19 @@ impl Engine for Postgres {
     async fn stop(&mut self) -> Result<(), String> {
         let (mut connection, _relay) = connect(&self.access, &self.database).await.map_err(|error| error.to_string())?;
         let text = format!("SELECT pg_cancel_backend({})", self.backend);
-        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.map(drop).map_err(|error| error.to_string())
+        let row = sqlx::raw_sql(AssertSqlSafe(text)).fetch_one(&mut connection).await.map_err(|error| error.to_string())?;
+        match values_of(&row).as_deref() {
+            Ok([Some(yes)]) if yes == "t" => Ok(()),
+            _ => Err(format!("the server did not cancel its backend {}", self.backend)),
+        }
     }
 }
 
 async fn connect(access: &Access, database: &str) -> Result<(PgConnection, Relay), TransportError> {
     let relay = Relay::open(&access.reach, &format!(".s.PGSQL.{PORT}"), access.connect_limit).await?;
     let password = access.password.as_ref().map_or("", |password| password.expose_secret());
-    let is_local = matches!(access.reach, Reach::Socket(_)) && access.target.socket.is_some();
     let mode = match access.target.tls {
-        _ if is_local => PgSslMode::Disable,
+        _ if access.is_local() => PgSslMode::Disable,
         TlsMode::Disable => PgSslMode::Disable,
         TlsMode::Require => PgSslMode::Require,
         TlsMode::VerifyCa => PgSslMode::VerifyCa,

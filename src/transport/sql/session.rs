@@ -137,8 +137,9 @@ impl Session for SqlSession {
 
     fn greeting(&self) -> Vec<(&'static str, String)> {
         let mut greeting = vec![("server", self.identity.banner.clone()), ("address", self.access.reach.to_string())];
-        if !self.access.user.is_empty() {
+        if self.identity.dialect != Dialect::Sqlite {
             greeting.push(("user", self.access.user.clone()));
+            greeting.push(("tls", self.access.tls_word().to_owned()));
         }
         greeting
     }

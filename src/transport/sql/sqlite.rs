@@ -43,12 +43,13 @@ impl Sqlite {
             let place = path.display().to_string();
             TransportError::new(FailureKind::Refused, Message::Refused { place, detail: detail.into() })
         };
-        // Opening it to read also tells a missing right from a missing file, which SQLite does not.
-        let file = tokio::fs::File::open(path).await.map_err(|error| refused(error.to_string()))?;
-        let metadata = file.metadata().await.map_err(|error| refused(error.to_string()))?;
+        // What is no file (a pipe, say) might keep us waiting when it is opened.
+        let metadata = tokio::fs::metadata(path).await.map_err(|error| refused(error.to_string()))?;
         if !metadata.is_file() {
             return Err(refused("not a file".to_owned()));
         }
+        // This tells a missing right in the words of the system, which SQLite does not.
+        tokio::fs::File::open(path).await.map_err(|error| refused(error.to_string()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
@@ -60,12 +61,7 @@ impl Sqlite {
         let mut connection = options.connect().await.map_err(|error| fault::login(&error, access))?;
         // The second question reads the head of the file, and finds out whether it is a database at all.
         let ask = "SELECT sqlite_version() AS version, (SELECT count(*) FROM sqlite_master) AS tables";
-        let row = sqlx::query(ask).fetch_one(&mut connection).await.map_err(|error| match &error {
-            sqlx::Error::Database(database) => {
-                TransportError::new(FailureKind::Protocol, Message::Protocol { detail: database.message().into() })
-            }
-            _ => fault::login(&error, access),
-        })?;
+        let row = sqlx::query(ask).fetch_one(&mut connection).await.map_err(|error| fault::login(&error, access))?;
         let version: String = row.try_get(0).map_err(|error| fault::login(&error, access))?;
         let banner = format!("SQLite {version}");
         let identity = Identity { dialect: Dialect::Sqlite, version: version_of(&version).unwrap_or(0), banner };
