@@ -17,6 +17,7 @@ use crate::model::probe::{Ask, FailKind, NetAsk};
 use crate::model::{Capture, Ended};
 
 mod dns;
+mod exchange;
 mod http;
 mod mask;
 mod ping;

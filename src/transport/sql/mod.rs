@@ -16,9 +16,11 @@ use crate::model::target::TlsMode;
 use crate::model::{Kind, Message, Target};
 use crate::secret;
 
+mod carry;
 mod engine;
 mod fault;
 mod gather;
+mod lexer;
 mod mysql;
 mod postgres;
 mod relay;
