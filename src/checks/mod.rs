@@ -79,6 +79,15 @@ mod rulesets;
 mod sessions;
 mod statement_text;
 mod weak_passwords;
+pub mod dns;
+pub mod http;
+pub mod http_flow;
+pub mod ping;
+pub mod tcp_port;
+pub mod tls_certificate;
+
+mod status_rule;
+mod web;
 
 #[cfg(test)]
 mod fragments;
@@ -145,6 +154,13 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<tcp_retransmission::TcpRetransmission>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<zombies::Zombies>(),
+    Entry::of::<disk_space::DiskSpace>(),
+    Entry::of::<dns::Dns>(),
+    Entry::of::<http::Http>(),
+    Entry::of::<http_flow::HttpFlow>(),
+    Entry::of::<ping::Ping>(),
+    Entry::of::<tcp_port::TcpPort>(),
+    Entry::of::<tls_certificate::TlsCertificate>(),
 ];
 
 /// The check whose id is `id`.

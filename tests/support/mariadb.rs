@@ -28,14 +28,19 @@ impl Mariadb {
     pub(crate) fn start(options: &[&str], tls: Option<&Certificate>) -> Self {
         let folder = folder_of(USER);
         let tables = folder.path().join("data");
+        // Two servers that share a folder for temporary tables take each other's away.
+        let temporary = folder.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("a folder for temporary tables");
+        give(&temporary, USER);
+        let temporary = format!("--tmpdir={}", temporary.display());
         ran(as_user(USER, "mariadb-install-db")
             .current_dir(folder.path())
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
-            .arg(format!("--datadir={}", tables.display())));
+            .args([&temporary, &format!("--datadir={}", tables.display())]));
         let port = free_port();
         let socket = folder.path().join("mysql.sock");
         let mut command = as_user(USER, server());
-        command.current_dir(folder.path()).arg("--no-defaults").arg(format!("--datadir={}", tables.display()));
+        command.current_dir(folder.path()).args(["--no-defaults", &temporary, &format!("--datadir={}", tables.display())]);
         command.arg(format!("--socket={}", socket.display())).arg(format!("--port={port}"));
         command.args(["--bind-address=127.0.0.1", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M"]);
         if let Some(tls) = tls {

@@ -1,26 +1,22 @@
 //! A conversation over HTTP(S): steps in order, cookies and kept values carried on, secrets masked in what is stored.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
-use reqwest::redirect::{Attempt, Policy};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json_path::JsonPath;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::exchange::{failure_of, following, words};
 use super::mask::Masker;
 use super::template::{Place, TemplateFault, fill, fill_json, form};
-use super::{OurSide, Outcome, millis, trust};
+use super::{OurSide, Outcome, fine_millis, trust};
 use crate::model::Untrusted;
 use crate::model::probe::{HttpAsk, HttpStep, answer};
 use crate::secret;
 use crate::transport::Lines;
-use crate::transport::dial::{DialError, DialFailure};
-
-/// Redirects followed at most.
-const REDIRECTS: usize = 10;
 
 /// How long the cleaning-up steps have when the run is cancelled.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(4);
@@ -102,6 +98,7 @@ impl<'a> Talk<'a> {
             masker.secret(secret.expose_secret());
             secrets.push((name.as_str(), secret));
         }
+        let has_secrets = !ask.secrets.is_empty() || ask.steps.iter().any(|step| !step.keep.is_empty());
         let config = trust::client(trust::roots(ask.ca.as_deref()).await?)?;
         let builder = Client::builder()
             .no_proxy()
@@ -110,7 +107,7 @@ impl<'a> Talk<'a> {
             .user_agent(concat!("rounds/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(lines.connect_limit)
             .pool_max_idle_per_host(1)
-            .redirect(if ask.follow { following(base.clone(), !ask.secrets.is_empty()) } else { Policy::none() })
+            .redirect(if ask.follow { following(base.clone(), has_secrets) } else { Policy::none() })
             .tls_backend_preconfigured(config);
         let client = builder.build().map_err(|error| OurSide::new(format!("the HTTP client cannot be set up: {error}")))?;
         Ok(Self { client, base, ask, secrets, kept: Vec::new(), masker, cap_bytes: lines.cap_bytes })
@@ -138,7 +135,7 @@ impl<'a> Talk<'a> {
                 taken.status = Some(response.status().as_u16());
                 let headers = headers_of(&response);
                 let body = self.receive(response, began, end, &mut taken).await?;
-                taken.took_ms = millis(began.elapsed());
+                taken.took_ms = fine_millis(began.elapsed());
                 if taken.failure.is_none() && goes_on(step, &taken) {
                     self.keep(step, &body, &mut taken);
                 }
@@ -147,7 +144,7 @@ impl<'a> Talk<'a> {
                 return Ok(taken);
             }
         }
-        taken.took_ms = millis(began.elapsed());
+        taken.took_ms = fine_millis(began.elapsed());
         Ok(taken)
     }
 
@@ -275,71 +272,6 @@ fn headers_of(response: &Response) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Follows up to ten redirects; one that leads to another place is answered as it stands where secrets are at stake.
-fn following(base: Url, has_secrets: bool) -> Policy {
-    Policy::custom(move |attempt: Attempt<'_>| {
-        if attempt.previous().len() > REDIRECTS {
-            return attempt.error(format!("more than {REDIRECTS} redirects"));
-        }
-        let is_elsewhere = attempt.url().origin() != base.origin();
-        if is_elsewhere && has_secrets { attempt.stop() } else { attempt.follow() }
-    })
-}
-
 fn waited(began: Instant) -> String {
     format!("no whole answer within {} ms", began.elapsed().as_millis())
-}
-
-/// The word for a failure of the exchange, and all that the library says; a failure on our side is none of theirs.
-fn failure_of(error: &reqwest::Error) -> Result<(&'static str, String), OurSide> {
-    let detail = words(error);
-    if error.is_redirect() {
-        return Ok(("redirect", detail));
-    }
-    if error.is_timeout() {
-        return Ok(("timed-out", detail));
-    }
-    if error.is_builder() {
-        return Err(OurSide(detail));
-    }
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if current.is::<rustls::Error>() {
-            return Ok(("tls", detail));
-        }
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return Ok(("tls", detail));
-            }
-            if error.is_dns() {
-                return Ok(("dns", detail));
-            }
-            if error.is_connect() {
-                return match DialError::from_io(io).kind {
-                    DialFailure::Refused => Ok(("refused", detail)),
-                    DialFailure::TimedOut => Ok(("timed-out", detail)),
-                    DialFailure::Unreachable => Ok(("unreachable", detail)),
-                    // Out of descriptors, forbidden by a filter of this machine; an early end is the server's.
-                    _ if io.raw_os_error().is_some() => Err(OurSide(detail)),
-                    _ => Ok(("cut", detail)),
-                };
-            }
-        }
-        cause = current.source();
-    }
-    Ok((if error.is_dns() { "dns" } else { "cut" }, detail))
-}
-
-/// What the library says, with its causes, without the URL, which may hold a secret in a form of its own.
-fn words(error: &reqwest::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        let text = current.to_string();
-        if parts.last() != Some(&text) {
-            parts.push(text);
-        }
-        cause = current.source();
-    }
-    if parts.is_empty() { error.to_string() } else { parts.join(": ") }
 }

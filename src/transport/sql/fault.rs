@@ -2,6 +2,7 @@
 
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 
 use super::Access;
 use crate::model::probe::FailKind;
@@ -118,6 +119,14 @@ pub(super) fn login(error: &sqlx::Error, access: &Access) -> TransportError {
         sqlx::Error::Database(database) => {
             let detail = Untrusted::new(database.message());
             let code = database.code();
+            if database.try_downcast_ref::<SqliteError>().is_some() {
+                // 26 is a file that is no database; anything else keeps it from being opened.
+                return if code.as_deref() == Some("26") {
+                    TransportError::new(FailureKind::Protocol, Message::Protocol { detail })
+                } else {
+                    TransportError::new(FailureKind::Refused, Message::Refused { place, detail })
+                };
+            }
             let busy = match database.try_downcast_ref::<MySqlDatabaseError>() {
                 Some(mysql) => matches!(mysql.number(), 1040 | 1053 | 1203 | 1226),
                 // Too many clients, or a server that starts up or shuts down.
@@ -145,6 +154,10 @@ pub(super) fn login(error: &sqlx::Error, access: &Access) -> TransportError {
                 Some(tls) => tls_failure(tls, access),
                 None => TransportError::new(FailureKind::OurSide, Message::OurSide { detail: text }),
             }
+        }
+        sqlx::Error::Configuration(why) if why.to_string().contains("RSA auth backend") => {
+            let detail = format!("{place} wants the password over TLS: set `tls: verify-full`, or `require`");
+            TransportError::new(FailureKind::OurSide, Message::OurSide { detail })
         }
         sqlx::Error::Configuration(_) => TransportError::new(FailureKind::OurSide, Message::OurSide { detail: error.to_string() }),
         _ => TransportError::new(FailureKind::Protocol, Message::Protocol { detail: error.to_string().into() }),

@@ -12,12 +12,15 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::{FailureKind, Lines, Session, TransportError};
+use crate::model::target::TlsMode;
 use crate::model::{Kind, Message, Target};
 use crate::secret;
 
+mod carry;
 mod engine;
 mod fault;
 mod gather;
+mod lexer;
 mod mysql;
 mod postgres;
 mod relay;
@@ -125,6 +128,22 @@ impl Access {
 
     fn place(&self) -> String {
         self.target.place()
+    }
+
+    /// Whether it is a Unix socket of this machine, on which there is nobody in between.
+    fn is_local(&self) -> bool {
+        matches!(self.reach, Reach::Socket(_)) && self.target.socket.is_some()
+    }
+
+    /// How the line is secured, for the capture of `reachable`.
+    fn tls_word(&self) -> &'static str {
+        match self.target.tls {
+            _ if self.is_local() => "not wanted on a local socket",
+            TlsMode::Disable => "disabled",
+            TlsMode::Require => "required, nothing verified",
+            TlsMode::VerifyCa => "authority verified",
+            TlsMode::VerifyFull => "authority and name verified",
+        }
     }
 
     /// The name that a certificate must bear; the address we dial is another when a tunnel is in between.

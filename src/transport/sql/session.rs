@@ -1,25 +1,20 @@
 //! A session with a database: probes one after another over one connection, each with its variant, limit and caps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Access;
-use super::engine::{Engine, GARBLED, Identity, login, server_limit, unpanicking};
-use super::fault::Fault;
+use super::carry::{Asking, Begun, Carried, carry, failed};
+use super::engine::{Engine, Identity};
 use super::gather::Gather;
 use super::statement::{self, Statement};
 use crate::model::probe::{Ask, Dialect, FailKind, SqlAsk, SqlVariant, answer};
-use crate::model::{Capture, Ended, Message};
 use crate::transport::{Answer, Asked, FailureKind, Session, TransportError};
-
-/// Longest that ending a statement from outside may take.
-const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// Databases that allow connections; the answer to a question `each_database`.
 const DATABASES: &str = "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname";
@@ -105,7 +100,9 @@ impl SqlSession {
         let table: answer::Table = serde_json::from_slice(&gather.into_json()).unwrap_or_default();
         if is_cut || list.ended.is_some() {
             let ended = list.ended.unwrap_or_else(|| failed(FailKind::Other, "too many databases to ask each"));
-            begun.iter_mut().for_each(|begun| begun.ended = Some(ended.clone()));
+            for begun in begun {
+                begun.ended = Some(ended.clone());
+            }
         }
         Ok(Some(table.rows.into_iter().flatten().flatten().collect()))
     }
@@ -135,124 +132,11 @@ impl Session for SqlSession {
 
     fn greeting(&self) -> Vec<(&'static str, String)> {
         let mut greeting = vec![("server", self.identity.banner.clone()), ("address", self.access.reach.to_string())];
-        if !self.access.user.is_empty() {
+        if self.identity.dialect != Dialect::Sqlite {
             greeting.push(("user", self.access.user.clone()));
+            greeting.push(("tls", self.access.tls_word().to_owned()));
         }
         greeting
-    }
-}
-
-/// What holds for all probes of one call.
-#[derive(Clone, Copy)]
-struct Asking<'a> {
-    deadline: Instant,
-    cancel: &'a CancellationToken,
-}
-
-/// A probe under way.
-#[derive(Default)]
-struct Begun {
-    id: usize,
-    probe: String,
-    at: DateTime<Utc>,
-    spent: Duration,
-    limit: Duration,
-    variant: Option<String>,
-    grants: &'static [&'static str],
-    each_database: bool,
-    statement: Statement,
-    /// How it ended, where it gave no answer.
-    ended: Option<Ended>,
-    /// What could not be done besides.
-    note: String,
-}
-
-impl Begun {
-    fn capture(self, gather: Gather) -> Answer {
-        let is_answered = self.ended.is_none();
-        let cut = is_answered && gather.is_cut();
-        let capture = Capture {
-            probe: self.probe,
-            variant: self.variant,
-            at: self.at,
-            took_ms: u64::try_from(self.spent.as_millis()).unwrap_or(u64::MAX),
-            ended: self.ended.unwrap_or(Ended::Exit { status: 0 }),
-            out: if is_answered { gather.into_json() } else { Vec::new() },
-            err: self.note.into_bytes(),
-            cut,
-        };
-        (self.id, capture)
-    }
-}
-
-/// How carrying one statement went; a refusal is noted in [`Begun::ended`].
-enum Carried {
-    Answered,
-    Ended,
-    Cancelled,
-}
-
-/// Asks the statement of `begun` over `engine`, which is logged in first where it is not.
-async fn carry(
-    access: &Arc<Access>,
-    engine: &mut Option<Box<dyn Engine>>,
-    database: Option<&str>,
-    begun: &mut Begun,
-    gather: &mut Gather,
-    ask: Asking<'_>,
-) -> Result<Carried, TransportError> {
-    let began = Instant::now();
-    let mut line = match engine.take() {
-        Some(line) => line,
-        None => tokio::select! {
-            opened = login(access, database) => opened?,
-            () = ask.cancel.cancelled() => return Ok(Carried::Cancelled),
-        },
-    };
-    let left = ask.deadline.saturating_duration_since(Instant::now());
-    let limit = begun.limit.saturating_sub(begun.spent).min(left);
-    let reading = Instant::now();
-    let read = tokio::select! {
-        read = unpanicking(line.read(&begun.statement, limit, gather)) => read.unwrap_or_else(|| Err(Fault::Lost { detail: GARBLED.into() })),
-        () = tokio::time::sleep(limit) => Err(Fault::Stopped { detail: String::new() }),
-        () = ask.cancel.cancelled() => {
-            let _ = stop(&mut *line).await;
-            return Ok(Carried::Cancelled);
-        }
-    };
-    let took = reading.elapsed();
-    begun.spent += began.elapsed();
-    let is_lost = matches!(read, Err(Fault::Lost { .. }));
-    let is_over = is_lost && line.is_over();
-    if !is_lost && (line.is_answering() || took >= limit) {
-        if let Err(error) = stop(&mut *line).await {
-            begun.note = format!("the statement could not be ended on the server, whose own limit will: {error}");
-        }
-    } else if !is_lost {
-        *engine = Some(line);
-    }
-    let in_database = |detail: String| database.map_or_else(|| detail.clone(), |name| format!("database {name}: {detail}"));
-    begun.ended = match read.map_err(|fault| fault.with_remedy(begun.grants, &access.user)) {
-        Ok(()) => None,
-        Err(Fault::Lost { .. }) if is_over => {
-            gather.cut();
-            None
-        }
-        Err(Fault::Lost { detail }) => return Err(TransportError::new(FailureKind::CutOff, Message::CutOff { detail: detail.into() })),
-        Err(Fault::Stopped { .. }) if took >= server_limit(limit).mul_f64(0.9) => {
-            Some(Ended::TimedOut { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
-        }
-        Err(Fault::Stopped { detail }) => Some(failed(FailKind::Other, &in_database(format!("ended by somebody else: {detail}")))),
-        Err(Fault::Failed { kind, detail }) => Some(failed(kind, &in_database(detail))),
-    };
-    Ok(if begun.ended.is_none() { Carried::Answered } else { Carried::Ended })
-}
-
-async fn stop(line: &mut dyn Engine) -> Result<(), String> {
-    match tokio::time::timeout(STOP_LIMIT, unpanicking(line.stop())).await {
-        Ok(Some(stopped)) => stopped,
-        Ok(None) => Err(GARBLED.to_owned()),
-        Err(_) => Err(format!("no second connection within {} s", STOP_LIMIT.as_secs())),
     }
 }
 
@@ -269,10 +153,6 @@ fn name_of(variant: &SqlVariant) -> String {
         Dialect::Sqlite => "sqlite",
     };
     if variant.since == 0 { dialect.to_owned() } else { format!("{dialect} since {}", variant.since) }
-}
-
-fn failed(kind: FailKind, detail: &str) -> Ended {
-    Ended::Failed { kind, detail: detail.into() }
 }
 
 /// Nobody left to listen is not our failure: the run is over for them.

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, SqlSafeStr as _, Sqlite as Driver, Statement as _,
@@ -44,12 +43,13 @@ impl Sqlite {
             let place = path.display().to_string();
             TransportError::new(FailureKind::Refused, Message::Refused { place, detail: detail.into() })
         };
-        // Opening it to read also tells a missing right from a missing file, which SQLite does not.
-        let file = tokio::fs::File::open(path).await.map_err(|error| refused(error.to_string()))?;
-        let metadata = file.metadata().await.map_err(|error| refused(error.to_string()))?;
+        // What is no file (a pipe, say) might keep us waiting when it is opened.
+        let metadata = tokio::fs::metadata(path).await.map_err(|error| refused(error.to_string()))?;
         if !metadata.is_file() {
             return Err(refused("not a file".to_owned()));
         }
+        // This tells a missing right in the words of the system, which SQLite does not.
+        tokio::fs::File::open(path).await.map_err(|error| refused(error.to_string()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)
@@ -61,12 +61,7 @@ impl Sqlite {
         let mut connection = options.connect().await.map_err(|error| fault::login(&error, access))?;
         // The second question reads the head of the file, and finds out whether it is a database at all.
         let ask = "SELECT sqlite_version() AS version, (SELECT count(*) FROM sqlite_master) AS tables";
-        let row = sqlx::query(ask).fetch_one(&mut connection).await.map_err(|error| match &error {
-            sqlx::Error::Database(database) => {
-                TransportError::new(FailureKind::Protocol, Message::Protocol { detail: database.message().into() })
-            }
-            _ => fault::login(&error, access),
-        })?;
+        let row = sqlx::query(ask).fetch_one(&mut connection).await.map_err(|error| fault::login(&error, access))?;
         let version: String = row.try_get(0).map_err(|error| fault::login(&error, access))?;
         let banner = format!("SQLite {version}");
         let identity = Identity { dialect: Dialect::Sqlite, version: version_of(&version).unwrap_or(0), banner };
@@ -88,28 +83,11 @@ impl Sqlite {
                 Bind::Boolean(yes) => query.bind(*yes),
             };
         }
-        self.is_answering = true;
-        {
-            let mut rows = query.fetch(&mut self.connection);
-            let mut is_first = true;
-            loop {
-                let row = match rows.try_next().await {
-                    Ok(Some(row)) => row,
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.is_answering = false;
-                        return Err(Fault::from_driver(&error));
-                    }
-                };
-                if std::mem::take(&mut is_first) {
-                    gather.columns(row.columns().iter().map(sqlx::Column::name))?;
-                }
-                if !gather.row(values_of(&row)?) {
-                    return Ok(());
-                }
-            }
+        let rows = query.fetch(&mut self.connection);
+        gather.pour(rows, values_of, &mut self.is_answering).await?;
+        if self.is_answering {
+            return Ok(());
         }
-        self.is_answering = false;
         if gather.lacks_columns() {
             let prepared = (&mut self.connection).prepare(AssertSqlSafe(statement.text.clone()).into_sql_str()).await;
             let prepared = prepared.map_err(|error| Fault::from_driver(&error))?;
