@@ -74,7 +74,7 @@ fn lines(known_hosts: Vec<PathBuf>) -> Lines {
         known_hosts,
         ssh_config: None,
         connect_limit: Duration::from_secs(10),
-        session_limit: Duration::from_secs(60),
+        session_limit: Duration::from_mins(1),
         cap_bytes: CAP,
     }
 }
@@ -713,4 +713,59 @@ fn the_tests_of_passwords_say_when_they_cannot_run() {
     if !is_root() {
         println!("not tested, because it needs root: logging in by password");
     }
+}
+
+/// Sixteen addresses of one server, each in turn a target with ten probes. Run by hand, alone:
+/// `cargo nextest run --run-ignored only --no-capture fleet`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes and all cores: it compares times"]
+async fn a_fleet_is_no_slower_than_one_ssh_a_host() {
+    let addresses: Vec<_> = (1..=16).map(|at| format!("127.0.0.{at}")).collect();
+    let listen: Vec<_> = addresses.iter().map(String::as_str).collect();
+    let server = Sshd::with(&Wanted { listen: &listen, ..Wanted::default() }).unwrap();
+    fs::write(server.path("known_hosts"), format!("[127.0.0.*]:* {}\n", server.host_key("ed25519"))).unwrap();
+    let theirs = xargs(&server, &addresses, 50);
+    let (ours, peak) = (fleet(&server, &addresses, 50).await, peak_kib());
+    println!("50 hosts, 10 reads each: ours {ours:?} with {peak} KiB at most, xargs -P32 ssh {theirs:?}");
+    let many = fleet(&server, &addresses, 1000).await;
+    println!("1000 hosts: {many:?} with {} KiB at most", peak_kib());
+    assert!(peak_kib() < 150 * 1024);
+    assert!(ours < theirs.mul_f64(1.25), "{ours:?} against {theirs:?}");
+}
+
+async fn fleet(server: &Sshd, addresses: &[String], size: usize) -> Duration {
+    let started = Instant::now();
+    let at_a_time = Arc::new(tokio::sync::Semaphore::new(32));
+    let mut tasks = tokio::task::JoinSet::new();
+    for at in 0..size {
+        let mut way = Way { lines: lines(vec![server.path("known_hosts")]), target: server.target(&format!("h{at}")) };
+        way.target.address = Some(addresses[at % addresses.len()].clone());
+        let at_a_time = Arc::clone(&at_a_time);
+        tasks.spawn(async move {
+            let _turn = at_a_time.acquire_owned().await.unwrap();
+            let (captures, ended) = way.ask((0..10).map(|_| Probe::shell("load", "cat /proc/loadavg")).collect()).await;
+            assert_eq!((captures.iter().filter(|capture| capture.is_clean()).count(), ended), (10, Ok(())));
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    started.elapsed()
+}
+
+fn xargs(server: &Sshd, addresses: &[String], size: usize) -> Duration {
+    let list: String = (0..size).map(|at| addresses[at % addresses.len()].clone() + "\n").collect();
+    fs::write(server.path("list"), list).unwrap();
+    let command = format!(
+        "xargs -P32 -I% ssh -F none -o BatchMode=yes -o UserKnownHostsFile={} -i {} -p {} {}@% '{}' < {} > /dev/null",
+        server.path("known_hosts").display(),
+        server.key().display(),
+        server.port(),
+        user(),
+        "cat /proc/loadavg; ".repeat(10),
+        server.path("list").display()
+    );
+    let started = Instant::now();
+    assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+    started.elapsed()
 }

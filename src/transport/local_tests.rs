@@ -18,7 +18,9 @@ fn shells() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap();
     let is_there = |shell: &&str| std::env::split_paths(&path).any(|folder| folder.join(shell.split(' ').next().unwrap()).exists());
     let (there, missing): (Vec<_>, Vec<_>) = ["dash", "bash", "busybox sh", "mksh"].into_iter().partition(is_there);
-    missing.iter().for_each(|shell| println!("not tested, because it is not installed: {shell}"));
+    for shell in missing {
+        println!("not tested, because it is not installed: {shell}");
+    }
     there
 }
 
@@ -41,7 +43,7 @@ struct Asking {
 
 impl Asking {
     fn of(shell: &'static str) -> Self {
-        Self { shell, session_limit: Duration::from_secs(60), cancel: CancellationToken::new() }
+        Self { shell, session_limit: Duration::from_mins(1), cancel: CancellationToken::new() }
     }
 
     async fn ask(self, probes: Vec<Probe>) -> (Vec<Capture>, Result<(), TransportError>) {
@@ -247,26 +249,67 @@ async fn cancelling_leaves_no_process_within_five_seconds() {
     }
 }
 
+/// The text of a script for `probes`, each within a second.
+fn text(session_limit: Duration, sudo: bool, probes: &[&str]) -> String {
+    let terms = super::script::Terms { cap_bytes: CAP, session_limit, sudo, shell: "dash" };
+    let asked = probes.iter().map(|script| Asked { id: 0, probe: Probe::shell("p", *script), limit: Duration::from_secs(1) });
+    super::script::build(&asked.collect::<Vec<_>>(), terms).unwrap().text
+}
+
+/// Runs a script that was changed for a test by `command`, its input held open; what it printed, and whether it ended well.
+async fn run(command: &mut tokio::process::Command, script: &str) -> (String, bool) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdin(piped()).stdout(piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(script.as_bytes()).await.unwrap();
+    let mut printed = Vec::new();
+    let reading = async {
+        child.stdout.take().unwrap().read_to_end(&mut printed).await.unwrap();
+        child.wait().await.unwrap()
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(15), reading).await.unwrap();
+    drop(stdin);
+    (String::from_utf8_lossy(&printed).into_owned(), ended.success())
+}
+
 #[tokio::test]
 async fn a_script_that_was_stopped_is_ended_by_its_own_watchdog() {
     // The shell that asks stops itself, as it would on a line that takes no more bytes; only the ticker is left to end it.
-    let terms = super::script::Terms { cap_bytes: CAP, session_limit: Duration::from_secs(1), sudo: false, shell: "dash" };
-    let asked = Asked { id: 0, probe: Probe::shell("hung", "echo $PPID; sleep 4755.5"), limit: Duration::from_secs(60) };
-    let script = super::script::build(&[asked], terms).unwrap().text.replace("hard_s=11", "hard_s=3");
+    let script = text(Duration::from_secs(1), false, &["echo begun; sleep 4755.5"]).replace("hard_s=11", "hard_s=3");
     let script = script.replace("    running=$!\n", "    running=$!\n    sleep 0.3; kill -STOP $$\n");
-    let mut child = tokio::process::Command::new("dash")
-        .arg("-s")
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stdin, script.as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(alive("sleep 4755.5"));
-    let ended = tokio::time::timeout(Duration::from_secs(8), child.wait()).await.unwrap().unwrap();
-    assert!(!ended.success());
+    let (printed, is_good) = run(&mut tokio::process::Command::new("dash").arg("-s"), &script).await;
+    assert!(printed.contains(" b 0 ") && !printed.contains(" q ") && !is_good, "{printed}");
     assert!(!alive("sleep 4755.5"));
+}
+
+#[tokio::test]
+async fn where_groups_cannot_be_made_a_hung_probe_is_ended_with_all_beneath_it() {
+    let script = text(Duration::from_secs(20), false, &["echo begun; sleep 4766.5 | cat", "echo after"]);
+    let script = script.replace("command -v setsid", "command -v no-such-setsid");
+    let (printed, is_good) = run(&mut tokio::process::Command::new("dash").arg("-s"), &script).await;
+    assert!(printed.contains("begun") && printed.contains("after") && is_good, "{printed}");
+    assert!(!alive("sleep 4766.5"));
+}
+
+#[tokio::test]
+async fn rights_are_asked_of_sudo_only_where_the_login_says_so() {
+    if !rustix::process::geteuid().is_root() {
+        return println!("not tested, because it needs root to become somebody else: sudo");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sudo = folder.path().join("sudo");
+    std::fs::write(&sudo, "#!/bin/sh\necho sudo called with \"$*\"\n").unwrap();
+    for path in [folder.path(), &sudo] {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    for (may, user, expected) in [(true, "65534", "sudo called with -n -- /usr/bin/id -u"), (false, "65534", "65534"), (true, "0", "0")] {
+        let mut command = tokio::process::Command::new("setpriv");
+        command.args([&format!("--reuid={user}"), "--clear-groups", "dash", "-s"]).env("PATH", &path).current_dir("/");
+        let (printed, _) = run(&mut command, &text(Duration::from_secs(20), may, &["priv /usr/bin/id -u"])).await;
+        assert!(printed.lines().any(|line| line == expected), "{may} {user}: {printed}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ const LONGEST: usize = 4096;
 pub(super) struct EndlessFrame;
 
 /// One piece of the stream.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
     /// What the target says.
     Data(&'a [u8]),

@@ -63,7 +63,7 @@ pub fn text_of(ask: &ShellAsk, sudo: bool) -> String {
 /// The whole script as it is sent, for showing; its mark and limits are examples.
 #[must_use]
 pub fn preview(asked: &[Asked], sudo: bool) -> String {
-    let terms = Terms { cap_bytes: 1 << 20, session_limit: Duration::from_secs(300), sudo, shell: "/bin/sh" };
+    let terms = Terms { cap_bytes: 1 << 20, session_limit: Duration::from_mins(5), sudo, shell: "/bin/sh" };
     build_with("0".repeat(32), asked, terms).text
 }
 

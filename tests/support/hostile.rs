@@ -51,7 +51,9 @@ impl Hostile {
                 let stopped = Arc::clone(&stopped);
                 peers.push(std::thread::spawn(move || treat(stream, manner, &stopped)));
             }
-            peers.into_iter().for_each(|peer| drop(peer.join()));
+            for peer in peers {
+                let _: Result<(), _> = peer.join();
+            }
         });
         Self { port, stop, seen, thread: Some(thread) }
     }

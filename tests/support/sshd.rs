@@ -55,10 +55,10 @@ impl Sshd {
         fs::copy(path("id_ed25519.pub"), path("authorized_keys")).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let listen = if wanted.listen.is_empty() { &["127.0.0.1"][..] } else { wanted.listen };
-        let listen: String = listen.iter().map(|address| format!("ListenAddress {address}:{port}\n")).collect();
+        let listen = listen.iter().map(|address| format!("ListenAddress {address}:{port}")).collect::<Vec<_>>().join("\n");
         let keys: String = HOST_KEYS.map(|kind| format!("HostKey {}\n", path(&format!("host_{kind}")))).concat();
         let config = format!(
-            "{}\n{listen}{keys}AuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
+            "{}\n{listen}\n{keys}AuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 500\nLogLevel VERBOSE\n",
             wanted.config,
             path("authorized_keys"),

@@ -143,7 +143,7 @@ impl Carrying<'_> {
             match ask() {
                 Ok(value) => return Ok(value),
                 Err(error) if number(&error) == code::EAGAIN && Instant::now() < deadline => {
-                    self.rest(session, socket, left(deadline).min(TURN))?
+                    self.rest(session, socket, left(deadline).min(TURN))?;
                 }
                 Err(error) => {
                     let phase = Phase { place: self.place.to_owned(), waits_for: "a channel" };

@@ -17,9 +17,9 @@ pub(super) mod code {
     pub(in super::super) const PUBLICKEY_UNVERIFIED: i32 = -19;
     pub(in super::super) const CHANNEL_FAILURE: i32 = -21;
     pub(in super::super) const EAGAIN: i32 = -37;
-    /// No answer: TIMEOUT, SOCKET_TIMEOUT.
+    /// No answer: `TIMEOUT`, `SOCKET_TIMEOUT`.
     pub(in super::super) const TIMEOUTS: [i32; 2] = [-9, -30];
-    /// The line is gone: SOCKET_NONE, BANNER_RECV, BANNER_SEND, SOCKET_SEND, SOCKET_DISCONNECT, SOCKET_RECV, BAD_SOCKET.
+    /// The line is gone: `SOCKET_NONE`, `BANNER_RECV`, `BANNER_SEND`, `SOCKET_SEND`, `SOCKET_DISCONNECT`, `SOCKET_RECV`, `BAD_SOCKET`.
     pub(in super::super) const CUT: [i32; 7] = [-1, -2, -3, -7, -13, -43, -45];
 }
 

@@ -53,7 +53,10 @@ impl HostKey {
     pub(super) fn kind(&self) -> &str {
         let length = self.blob.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
         let name = self.blob.get(4..4_usize.saturating_add(length)).unwrap_or_default();
-        std::str::from_utf8(name).ok().filter(|name| name.bytes().all(|byte| byte.is_ascii_graphic())).unwrap_or_default()
+        std::str::from_utf8(name)
+            .ok()
+            .filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"@.-".contains(&byte)))
+            .unwrap_or_default()
     }
 
     /// `SHA256:…`, as `ssh-keygen -l` shows it.
@@ -206,6 +209,13 @@ mod tests {
         assert_eq!(key.kind(), "ssh-ed25519");
         assert_eq!(key.fingerprint(), "SHA256:4mJbVBvbpLs/BsFzUUQy5NiKn8Z8TbypgG4NEJgitJ8");
         assert_eq!(HostKey::read("ssh-rsa", ED), None);
+    }
+
+    #[test]
+    fn types_that_could_mean_something_to_a_shell_are_no_types() {
+        assert_eq!(HostKey::new(b"\0\0\0\x04a';b".to_vec()), None);
+        assert_eq!(HostKey::new(b"\xff\xff\xff\xffssh".to_vec()), None);
+        assert_eq!(HostKey::new(Vec::new()), None);
     }
 
     #[test]

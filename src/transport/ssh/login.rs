@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use ssh2::{KeyboardInteractivePrompt, Prompt, Session};
 
 use super::fault::{self, code, number};
@@ -86,7 +86,7 @@ impl Attempts<'_> {
     /// Offers a private key, with its certificate where one lies beside it.
     fn key(&mut self, key: &OfferedKey) -> Result<bool, TransportError> {
         let certificate = key.path.as_deref().map(certificate_of).filter(|path| path.exists());
-        let passphrase = key.passphrase.as_ref().map(|passphrase| passphrase.expose_secret());
+        let passphrase = key.passphrase.as_ref().map(ExposeSecret::expose_secret);
         let result = self.step(|session| match (&key.path, &certificate) {
             (Some(path), Some(certificate)) => session.userauth_pubkey_file(&self.hop.user, Some(certificate), path, passphrase),
             _ => session.userauth_pubkey_memory(&self.hop.user, None, key.text.expose_secret(), passphrase),

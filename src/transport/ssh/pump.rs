@@ -104,10 +104,20 @@ struct Link {
     local: Socket,
     outgoing: VecDeque<u8>,
     incoming: VecDeque<u8>,
-    local_ended: bool,
-    eof_sent: bool,
+    ours: Ours,
     far_ended: bool,
     is_over: bool,
+}
+
+/// How far our side of a connection has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ours {
+    /// More may come.
+    Open,
+    /// Nothing more comes; the far side has not been told.
+    Ended,
+    /// The far side has been told.
+    Told,
 }
 
 impl Run {
@@ -173,23 +183,23 @@ impl Run {
 
     /// Waits until something can be moved again.
     fn rest(&self) -> io::Result<()> {
-        let mut flags = PollFlags::IN;
-        if matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both) {
-            flags |= PollFlags::OUT;
+        let mut sockets: Vec<(BorrowedFd<'_>, PollFlags)> = Vec::new();
+        // Only while somebody reads what comes: else its being readable would keep us awake for nothing.
+        if self.opening.is_some() || self.links.iter().any(|link| link.incoming.len() < ROOM || !link.outgoing.is_empty()) {
+            let mut flags = PollFlags::IN;
+            flags.set(PollFlags::OUT, matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both));
+            sockets.push((self.socket.as_fd(), flags));
         }
-        let mut sockets: Vec<(BorrowedFd<'_>, PollFlags)> = vec![(self.socket.as_fd(), flags)];
-        match &self.door {
-            Some((Door::Tcp(listener), _)) if self.opening.is_none() && self.links.len() < MOST => {
-                sockets.push((listener.as_fd(), PollFlags::IN))
+        if self.opening.is_none() && self.links.len() < MOST {
+            match &self.door {
+                Some((Door::Tcp(listener), _)) => sockets.push((listener.as_fd(), PollFlags::IN)),
+                Some((Door::Unix(listener), _)) => sockets.push((listener.as_fd(), PollFlags::IN)),
+                None => {}
             }
-            Some((Door::Unix(listener), _)) if self.opening.is_none() && self.links.len() < MOST => {
-                sockets.push((listener.as_fd(), PollFlags::IN))
-            }
-            _ => {}
         }
         for link in &self.links {
             let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, !link.local_ended && link.outgoing.len() < ROOM);
+            flags.set(PollFlags::IN, link.ours == Ours::Open && link.outgoing.len() < ROOM);
             flags.set(PollFlags::OUT, !link.incoming.is_empty());
             if !flags.is_empty() {
                 sockets.push((link.local.as_fd(), flags));
@@ -201,22 +211,13 @@ impl Run {
 
 impl Link {
     const fn new(channel: Channel, local: Socket) -> Self {
-        Self {
-            channel,
-            local,
-            outgoing: VecDeque::new(),
-            incoming: VecDeque::new(),
-            local_ended: false,
-            eof_sent: false,
-            far_ended: false,
-            is_over: false,
-        }
+        Self { channel, local, outgoing: VecDeque::new(), incoming: VecDeque::new(), ours: Ours::Open, far_ended: false, is_over: false }
     }
 
     fn turn(&mut self) -> io::Result<bool> {
         let mut moved = false;
         let mut chunk = [0; 16 * 1024];
-        if !self.local_ended && self.outgoing.len() < ROOM {
+        if self.ours == Ours::Open && self.outgoing.len() < ROOM {
             match ready((&self.local).read(&mut chunk)) {
                 Ok(None) => {}
                 Ok(Some(size)) if size > 0 => {
@@ -225,7 +226,7 @@ impl Link {
                 }
                 // Its end, or an error that is as good as one.
                 _ => {
-                    self.local_ended = true;
+                    self.ours = Ours::Ended;
                     moved = true;
                 }
             }
@@ -236,10 +237,10 @@ impl Link {
             self.outgoing.drain(..size);
             moved |= size > 0;
         }
-        if self.local_ended && self.outgoing.is_empty() && !self.eof_sent {
+        if self.ours == Ours::Ended && self.outgoing.is_empty() {
             match self.channel.send_eof() {
                 Err(error) if number(&error) == code::EAGAIN => {}
-                _ => self.eof_sent = true,
+                _ => self.ours = Ours::Told,
             }
         }
         if !self.far_ended && self.incoming.len() < ROOM {
