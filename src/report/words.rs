@@ -50,6 +50,7 @@ words! {
     targets_reached: "targets reached", "对象可达";
     not_checked: "Not checked", "未完成检查";
     all_checked: "Every planned item was checked.", "计划内巡检项全部完成。";
+    problems: "Problems", "问题";
     new: "new", "新增";
     solved: "solved", "已解决";
     still_open: "still open", "仍未解决";
@@ -105,6 +106,9 @@ words! {
     full_on: "Full on", "预计用满";
     growth: "Growth", "增长";
     field: "Field", "字段";
+    last_inspection: "Last inspection", "上次巡检";
+    last_time: "Last time", "上次";
+    this_time: "Now", "本次";
     before: "Before", "变更前";
     after: "Now", "变更后";
     rule: "Threshold", "阈值";

@@ -14,6 +14,8 @@ use crate::model::{FieldType, ItemKind, ItemRecord, Lang, Outcome, Value};
 const CONNECTION: &str = "connection";
 /// Values named in a check's line before the rest is only counted.
 const NAMED: usize = 4;
+/// Characters of each.
+const NAMED_CHARACTERS: usize = 90;
 
 /// One class.
 #[derive(Clone, Debug, Serialize)]
@@ -147,8 +149,13 @@ fn check_line(context: &Context<'_>, items: &[&ItemRecord]) -> CheckLine {
 fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
     let format = context.format;
     let mut parts = Vec::new();
+    let rows = items.iter().map(|item| item.rows.len()).sum::<usize>();
     if let Some(range) = range(context, items) {
         parts.push(range);
+    } else if rows > 0 {
+        let fine = items.iter().flat_map(|item| &item.rows).filter(|row| matches!(row.outcome, Outcome::Ok | Outcome::Info)).count();
+        let (fine, rows) = (format.count(fine), format.count(rows));
+        parts.push(format.pick(format!("{fine} of {rows} rows ok"), format!("{rows} 行中 {fine} 行正常")));
     }
     let mut bad: Vec<(u8, String)> = Vec::new();
     let mut more = 0;
@@ -156,7 +163,8 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
         for row in item.rows.iter().filter(|row| row.outcome.is_problem()) {
             // Only so many are put into words; a check may have thousands.
             if bad.len() < NAMED * 8 {
-                bad.push((row.outcome.severity(), format!("{} {}", context.object(item, Some(row)), context.measures(item, row))));
+                let text = format!("{} {}", context.object(item, Some(row)), context.measures(item, row));
+                bad.push((row.outcome.severity(), format.clip_to(&text, NAMED_CHARACTERS)));
             } else {
                 more += 1;
             }

@@ -15,6 +15,7 @@ use crate::report::grade::{Grade, health};
 const RISKS: usize = 5;
 const FILLS: usize = 3;
 const ENDINGS: usize = 4;
+const DECISIONS: usize = 6;
 
 /// The manager's page.
 #[derive(Clone, Debug, Serialize)]
@@ -141,8 +142,10 @@ pub(super) fn page(
         tiles: tiles(context),
         accepted_note: (accepted > 0).then(|| {
             let count = format.count(accepted);
+            let they = if accepted == 1 { "it is" } else { "they are" };
+            let known = plural(accepted, "known problem is", "known problems are");
             format.pick(
-                format!("{count} known problems are accepted by waivers: they are still there, and are not counted in grade and score."),
+                format!("{known} accepted by waiver: {they} still there, and not counted in grade and score."),
                 format!("另有 {count} 项已知问题经豁免：问题仍然存在，不计入评级与评分。"),
             )
         }),
@@ -157,6 +160,11 @@ pub(super) fn page(
         }),
         decisions: decisions(context, problems, capacity),
     }
+}
+
+/// `1 problem is`, `3 problems are`.
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn open(problems: &[ProblemLine], level: &str) -> usize {
@@ -183,17 +191,20 @@ fn verdict(context: &Context<'_>, problems: &[ProblemLine]) -> String {
     let found = if problems.is_empty() {
         format.pick("no open problem in what was checked".to_owned(), "已检查范围内无未处理问题".to_owned())
     } else {
-        let (crit, rest) = (format.count(crit), format.count(rest));
+        let (crit, rest, sum) = (format.count(crit), format.count(rest), format.count(problems.len()));
         format.pick(
-            format!("{crit} critical and {rest} lesser problems are open on {on} of {all} targets"),
-            format!("{all} 个对象中有 {on} 个存在未处理问题，其中异常 {crit} 项、预警 {rest} 项"),
+            format!("{} open on {on} of {all} targets ({crit} critical, {rest} lesser)", plural(problems.len(), "problem is", "problems are")),
+            format!("{all} 个对象中有 {on} 个存在未处理问题，共 {sum} 项（异常 {crit} 项，预警 {rest} 项）"),
         )
     };
     let missing = match missing {
         0 => format.pick("; everything planned was checked.", "；计划内容全部完成检查。").to_owned(),
         _ => {
-            let missing = format.count(missing);
-            format.pick(format!("; {missing} planned items were not checked."), format!("；另有 {missing} 个巡检项未完成检查。"))
+            let (missing, planned) = (format.count(missing), format.count(tally.planned));
+            format.pick(
+                format!("; {missing} of {planned} planned items could not be checked or were left out."),
+                format!("；计划的 {planned} 个巡检项中有 {missing} 个未完成检查。"),
+            )
         }
     };
     let word = grade.label().get(format.lang);
@@ -349,11 +360,11 @@ fn restore(context: &Context<'_>) -> String {
 fn decisions(context: &Context<'_>, problems: &[ProblemLine], capacity: &Capacity) -> Vec<String> {
     let format = context.format;
     let mut decisions = Vec::new();
-    let unowned: Vec<String> = distinct(problems.iter().filter(|problem| !problem.has_owner).map(|problem| problem.object.clone()));
+    let unowned: Vec<String> = distinct(problems.iter().filter(|problem| !problem.has_owner).map(|problem| problem.target.clone()));
     if !unowned.is_empty() {
         let names = format.list(&unowned, 3);
         decisions.push(format.pick(
-            format!("Name somebody who answers for {names}: its problems have no owner."),
+            format!("Name somebody who answers for {names}: nobody owns the problems there."),
             format!("为 {names} 指定负责人：相关问题目前无人负责。"),
         ));
     }
@@ -392,7 +403,7 @@ fn decisions(context: &Context<'_>, problems: &[ProblemLine], capacity: &Capacit
     if old > 0 {
         let count = format.count(old);
         decisions.push(format.pick(
-            format!("Set a deadline for {count} problems that have been open for more than 30 days, or accept them by waiver."),
+            format!("Set a deadline for what has been open for more than 30 days ({count}), or accept it by waiver."),
             format!("{count} 项问题已持续 30 天以上：请确定整改期限，或办理豁免。"),
         ));
     }
@@ -406,7 +417,7 @@ fn decisions(context: &Context<'_>, problems: &[ProblemLine], capacity: &Capacit
     if health(context.run).grade == Grade::NotGraded {
         decisions.insert(0, format.pick("Repeat this inspection: it gives no verdict.", "重新执行巡检：本次未能得出结论。").to_owned());
     }
-    decisions.truncate(6);
+    decisions.truncate(DECISIONS);
     decisions
 }
 

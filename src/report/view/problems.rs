@@ -7,7 +7,6 @@ use super::status::Status;
 use crate::model::{ItemKind, Mark, Outcome};
 use crate::report::compare::Comparison;
 use crate::report::expiry::ending;
-use crate::report::format::days_between;
 use crate::report::found::{Found, problems};
 
 /// One open problem.
@@ -141,7 +140,7 @@ fn line(context: &Context<'_>, comparison: &Comparison<'_>, found: &Found<'_>) -
         system: context.system(&item.key.target),
         owner: context.owner(&item.key.target),
         first_seen: if at_least { format.pick(format!("{first} or earlier"), format!("{first} 或更早")) } else { first },
-        days: days_between(first_seen, context.now()),
+        days: format.days(first_seen, context.now()).max(0),
         is_new: !known && first_seen >= context.run.head.started,
         advice: or_dash(super::phrase(context, &item.advice, "")),
         runbook: item.runbook.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://")),
