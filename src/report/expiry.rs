@@ -65,7 +65,10 @@ pub fn ending(item: &ItemRecord, row: &RowRecord) -> Option<(Ending, DateTime<Ut
     }
     for name in LEFT {
         if let Some(Value::Duration(seconds)) = row.row.get(name) {
-            #[expect(clippy::cast_possible_truncation, reason = "a cast of a double saturates, and a hundred years are far below its limit")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a cast of a double saturates, and a hundred years are far below its limit"
+            )]
             let left = TimeDelta::try_seconds(*seconds as i64)?;
             return item.at.checked_add_signed(left).map(|at| (what, at));
         }

@@ -102,11 +102,8 @@ impl Format {
         let whole = seconds.round().min(9e15) as u64;
         let parts = [whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60];
         let first = parts.iter().position(|part| *part > 0).unwrap_or(3);
-        let shown: Vec<String> = (first..parts.len())
-            .take(2)
-            .filter(|&at| parts[at] > 0)
-            .map(|at| format!("{} {}", parts[at], units[at]))
-            .collect();
+        let shown: Vec<String> =
+            (first..parts.len()).take(2).filter(|&at| parts[at] > 0).map(|at| format!("{} {}", parts[at], units[at])).collect();
         format!("{sign}{}", shown.join(" "))
     }
 
@@ -119,13 +116,7 @@ impl Format {
     /// `text`, cut where it is very long; the cut says how much is left out.
     #[must_use]
     pub fn clip(self, text: &str) -> String {
-        self.clip_to(text, LONGEST)
-    }
-
-    /// As [`Format::clip`], at `longest` characters.
-    #[must_use]
-    pub fn clip_to(self, text: &str, longest: usize) -> String {
-        match text.char_indices().nth(longest) {
+        match text.char_indices().nth(LONGEST) {
             None => text.to_owned(),
             Some((end, _)) => {
                 let more = self.count(text[end..].chars().count());

@@ -11,7 +11,7 @@ use super::grade::{Cap, Grade, health};
 use super::source::Source;
 use super::view::report_number;
 use crate::model::run::RunState;
-use crate::model::{ItemRecord, Lang, Mark, Outcome, RowRecord, Value, problem_key};
+use crate::model::{ItemRecord, Lang, Mark, Outcome, RowRecord, Target, Untrusted, Value, problem_key};
 
 /// The name and version of the format; a change that old readers would misread counts it up.
 pub const FORMAT: &str = "rounds-report/1";
@@ -229,7 +229,7 @@ pub fn schema() -> Schema {
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn json(source: &Source<'_>, lang: Lang) -> Result<Vec<u8>, serde_json::Error> {
-    let mut bytes = serde_json::to_vec_pretty(&report(source, lang))?;
+    let mut bytes = serde_json::to_vec(&report(source, lang))?;
     bytes.push(b'\n');
     Ok(bytes)
 }
@@ -302,7 +302,7 @@ fn item_note<'a>(source: &Source<'a>, item: &'a ItemRecord, lang: Lang) -> Item<
         line: &item.key.line,
         target: &item.key.target,
         system: target.and_then(|target| target.system.as_ref()).map(|system| system.id.as_str()),
-        owner: target.and_then(|target| target.owner()),
+        owner: target.and_then(Target::owner),
         check: &item.check,
         check_version: item.check_version,
         class: &item.class,
@@ -330,7 +330,7 @@ fn item_note<'a>(source: &Source<'a>, item: &'a ItemRecord, lang: Lang) -> Item<
 
 fn row_note<'a>(item: &ItemRecord, row: &'a RowRecord, lang: Lang) -> RowNote<'a> {
     RowNote {
-        key: row.key.as_ref().map(|key| key.raw()),
+        key: row.key.as_ref().map(Untrusted::raw),
         values: row.row.iter().map(|(name, value)| (name.to_owned(), raw(value))).collect(),
         outcome: row.outcome.id(),
         reason: row.reason.as_ref().map(|reason| reason.text(lang)),

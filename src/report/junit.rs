@@ -16,7 +16,10 @@ pub fn junit(run: &RunRecord, lang: Lang) -> Vec<u8> {
         let sums = format!("the ledger does not balance: planned {}, ended {}", tally.planned, tally.ended());
         line(&mut xml, format_args!("<testsuites name=\"{}\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">", escape(&number)));
         line(&mut xml, format_args!("  <testsuite name=\"rounds\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">"));
-        line(&mut xml, format_args!("    <testcase classname=\"rounds\" name=\"ledger\"><error type=\"unbalanced\" message=\"{sums}\"/></testcase>"));
+        line(
+            &mut xml,
+            format_args!("    <testcase classname=\"rounds\" name=\"ledger\"><error type=\"unbalanced\" message=\"{sums}\"/></testcase>"),
+        );
         line(&mut xml, format_args!("  </testsuite>\n</testsuites>"));
         return xml.into_bytes();
     }
@@ -42,7 +45,12 @@ pub fn junit(run: &RunRecord, lang: Lang) -> Vec<u8> {
     if run.items.is_empty() {
         // An empty file would be green.
         line(&mut xml, format_args!("  <testsuite name=\"rounds\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0.000\">"));
-        line(&mut xml, format_args!("    <testcase classname=\"rounds\" name=\"plan\"><error type=\"empty\" message=\"the plan named no item\"/></testcase>"));
+        line(
+            &mut xml,
+            format_args!(
+                "    <testcase classname=\"rounds\" name=\"plan\"><error type=\"empty\" message=\"the plan named no item\"/></testcase>"
+            ),
+        );
         line(&mut xml, format_args!("  </testsuite>"));
     }
     line(&mut xml, format_args!("</testsuites>"));
@@ -137,9 +145,12 @@ fn message(item: &ItemRecord, lang: Lang) -> String {
     let title = item.title.get(lang);
     if item.outcome.is_problem() && item.is_waived() {
         let waiver = item.rows.iter().flat_map(|row| &row.marks).find_map(|mark| match mark {
-            Mark::Waived { id, reason, approved_by, ends } => {
-                Some(format!("{}: waived by {id} until {} ({approved_by}: {})", item.outcome.id(), ends.format("%Y-%m-%d"), reason.get(lang)))
-            }
+            Mark::Waived { id, reason, approved_by, ends } => Some(format!(
+                "{}: waived by {id} until {} ({approved_by}: {})",
+                item.outcome.id(),
+                ends.format("%Y-%m-%d"),
+                reason.get(lang)
+            )),
             Mark::Silenced { .. } => None,
         });
         return waiver.unwrap_or_else(|| item.outcome.id().to_owned());

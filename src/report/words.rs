@@ -100,6 +100,7 @@ words! {
     place: "Place", "地址";
     tier: "Tier", "分级";
     why: "Why it matters", "影响";
+    waiver: "Waiver", "豁免编号";
     approved_by: "Approved by", "批准人";
     ends: "Ends", "到期";
     trend: "Trend", "趋势";
@@ -156,9 +157,6 @@ words! {
     inspector_role: "Inspector", "巡检人";
     reviewer_role: "Reviewer", "审核人";
     approver_role: "Approver", "批准人";
-    page: "Page", "第";
-    page_of: "of", "页，共";
-    page_end: "", "页";
     // the red page
     unbalanced: "This report cannot be given", "本报告无法出具";
     unbalanced_why: "The ledger of this run does not balance: the number of planned items and the number of items that ended differ. Nothing else of it can be trusted.",

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use rounds::model::item::FieldNote;
 use rounds::model::run::{RunState, WaiverNote};
 use rounds::model::{
-    Attempt, FieldType, ItemKey, ItemKind, ItemRecord, Kind, Mark, Message, Outcome, Phrase, Row, RowRecord, Rule, RunHead, RunRecord, System, Target,
-    Untrusted,
+    Attempt, FieldType, ItemKey, ItemKind, ItemRecord, Kind, Mark, Message, Outcome, Phrase, Row, RowRecord, Rule, RunHead, RunRecord,
+    System, Target, Untrusted,
 };
 use rounds::report::{History, TicketNote};
 
@@ -31,7 +31,13 @@ fn phrase(en: &str, zh: &str) -> Phrase {
 }
 
 fn system(id: &str, en: &str, zh: &str, tier: &str, owner: Option<&str>) -> Arc<System> {
-    Arc::new(System { id: id.to_owned(), name: phrase(en, zh), tier: tier.to_owned(), owner: owner.map(str::to_owned), ..System::default() })
+    Arc::new(System {
+        id: id.to_owned(),
+        name: phrase(en, zh),
+        tier: tier.to_owned(),
+        owner: owner.map(str::to_owned),
+        ..System::default()
+    })
 }
 
 pub(crate) fn targets() -> Vec<Target> {
@@ -148,11 +154,13 @@ pub(crate) fn disk(target: &str, mounts: &[(&str, f64)]) -> ItemRecord {
         "Find what grew (`du -xh --max-depth=2 MOUNT | sort -h`), remove or move it, rotate logs, or extend the volume.",
         "用 `du -xh --max-depth=2 挂载点 | sort -h` 找出增长点，清理或迁移，配置日志轮转，或扩容。",
     );
-    disk.why = phrase("A full disk stops databases, loses log entries and makes backups fail.", "磁盘写满会导致数据库停止、日志丢失、备份失败。");
+    disk.why =
+        phrase("A full disk stops databases, loses log entries and makes backups fail.", "磁盘写满会导致数据库停止、日志丢失、备份失败。");
     disk.captures = vec![("df".to_owned(), "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned())];
     for (mount, used) in mounts {
         let outcome = verdict(*used);
-        let values = Row::new().text("mount", *mount).number("used_pct", *used).number("free_bytes", (100.0 - used) * 5e9).text("fstype", "xfs");
+        let values =
+            Row::new().text("mount", *mount).number("used_pct", *used).number("free_bytes", (100.0 - used) * 5e9).text("fstype", "xfs");
         let met = Some(disk.thresholds[usize::from(outcome == Outcome::Crit)].clone());
         disk.rows.push(row(Some(mount), outcome, values, &["used_pct"], met));
         if outcome.severity() > disk.outcome.severity() {
@@ -162,7 +170,17 @@ pub(crate) fn disk(target: &str, mounts: &[(&str, f64)]) -> ItemRecord {
     disk
 }
 
-fn single(line: &str, target: &str, name: &'static str, field_type: FieldType, label: (&str, &str), value: f64, outcome: Outcome, rules: (&str, &str)) -> ItemRecord {
+#[expect(clippy::too_many_arguments, reason = "a table of items, one a line")]
+fn single(
+    line: &str,
+    target: &str,
+    name: &'static str,
+    field_type: FieldType,
+    label: (&str, &str),
+    value: f64,
+    outcome: Outcome,
+    rules: (&str, &str),
+) -> ItemRecord {
     let mut item = item(line, target, outcome);
     item.fields = vec![field(name, field_type, label.0, label.1)];
     item.thresholds = vec![rule(rules.0, "catalogue"), rule(rules.1, "catalogue")];
@@ -213,13 +231,27 @@ fn unreachable(line: &str, target: &str) -> ItemRecord {
 
 fn hostile(target: &str) -> ItemRecord {
     let mut item = item("services", target, Outcome::Crit);
-    item.fields = vec![field("unit", FieldType::Text, "Unit", "服务单元"), field("state", FieldType::Text, "State", "状态"), field("says", FieldType::Text, "Says", "输出")];
+    item.fields = vec![
+        field("unit", FieldType::Text, "Unit", "服务单元"),
+        field("state", FieldType::Text, "State", "状态"),
+        field("says", FieldType::Text, "Says", "输出"),
+    ];
     item.thresholds = vec![rule("never", "catalogue"), rule("state != \"running\"", "playbooks/core.yaml:31")];
-    item.advice = phrase("Look at `journalctl -u UNIT`, put the cause right, then start it.", "查看 `journalctl -u 服务名`，排除原因后启动服务。");
+    item.advice =
+        phrase("Look at `journalctl -u UNIT`, put the cause right, then start it.", "查看 `journalctl -u 服务名`，排除原因后启动服务。");
     item.why = phrase("A stopped service is missed by the people who use it.", "服务停止将直接影响用户使用。");
     for (at, text) in HOSTILE.iter().enumerate() {
-        let values = Row::new().text("unit", *text).text("state", "failed").text("says", format!("\u{1b}[31mred\u{1b}[0m \u{202e}gpj.exe 😀 {text}"));
-        item.rows.push(row(Some(text), if at < 6 { Outcome::Warn } else { Outcome::Crit }, values, &["state", "says"], Some(item.thresholds[1].clone())));
+        let values = Row::new()
+            .text("unit", *text)
+            .text("state", "failed")
+            .text("says", format!("\u{1b}[31mred\u{1b}[0m \u{202e}gpj.exe 😀 {text}"));
+        item.rows.push(row(
+            Some(text),
+            if at < 6 { Outcome::Warn } else { Outcome::Crit },
+            values,
+            &["state", "says"],
+            Some(item.thresholds[1].clone()),
+        ));
     }
     item
 }
@@ -256,9 +288,15 @@ pub(crate) fn head(started: DateTime<Utc>, planned: usize) -> RunHead {
                 covered: 0,
             },
         ],
-        people: [("wang-lei", "Wang Lei", "王磊"), ("li-na", "Li Na", "李娜"), ("zhang-wei", "Zhang Wei", "张伟"), ("chen-jing", "Chen Jing", "陈静"), ("ops-lead", "Zhao Min", "赵敏")]
-            .map(|(id, en, zh)| (id.to_owned(), phrase(en, zh)))
-            .to_vec(),
+        people: [
+            ("wang-lei", "Wang Lei", "王磊"),
+            ("li-na", "Li Na", "李娜"),
+            ("zhang-wei", "Zhang Wei", "张伟"),
+            ("chen-jing", "Chen Jing", "陈静"),
+            ("ops-lead", "Zhao Min", "赵敏"),
+        ]
+        .map(|(id, en, zh)| (id.to_owned(), phrase(en, zh)))
+        .to_vec(),
     }
 }
 
@@ -277,8 +315,10 @@ pub(crate) fn run() -> RunRecord {
         if id == "erp-dr" {
             reachable.outcome = Outcome::Crit;
             reachable.reason = Some(Message::ConnectTimedOut { place: "erp-dr.corp.example:22".to_owned(), limit_s: 10.0 });
-            reachable.why = phrase("What cannot be reached cannot be inspected, nor taken over to.", "无法连接的对象无法巡检，也无法用于切换。");
-            reachable.advice = phrase("Check power, network and firewall, then the SSH service.", "检查电源、网络与防火墙，再检查 SSH 服务。");
+            reachable.why =
+                phrase("What cannot be reached cannot be inspected, nor taken over to.", "无法连接的对象无法巡检，也无法用于切换。");
+            reachable.advice =
+                phrase("Check power, network and firewall, then the SSH service.", "检查电源、网络与防火墙，再检查 SSH 服务。");
         } else if id == "core-switch" {
             reachable.outcome = Outcome::NotRun;
             reachable.reason = Some(Message::NoTransport { kind: "switch".to_owned() });
@@ -290,11 +330,18 @@ pub(crate) fn run() -> RunRecord {
     }
     let mut growth = item("disk.growth", "crm-app", Outcome::Warn);
     growth.fields = vec![field("days_left", FieldType::Number, "Days left", "剩余天数")];
-    growth.rows = vec![row(Some("/data"), Outcome::Warn, Row::new().number("days_left", 21.0), &["days_left"], Some(rule("days_left < 30", "playbooks/core.yaml:18")))];
+    growth.rows = vec![row(
+        Some("/data"),
+        Outcome::Warn,
+        Row::new().number("days_left", 21.0),
+        &["days_left"],
+        Some(rule("days_left < 30", "playbooks/core.yaml:18")),
+    )];
     items.push(growth);
     RunRecord { head: head(now(), items.len()), state: RunState::Done, ended: Some(now() + TimeDelta::seconds(252)), items }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of items")]
 fn one(line: &str, id: &str) -> ItemRecord {
     match (line, id) {
         (_, "erp-dr") => unreachable(line, id),
@@ -314,7 +361,10 @@ fn one(line: &str, id: &str) -> ItemRecord {
             disk
         }
         ("disk", "wiki") => {
-            let mut disk = disk(id, &[("/", 62.0), ("/srv/a-very-long-path/that/goes-on-and-on/without/any/blank/2026-11-23T00:00:00Z/part-0001", 84.5)]);
+            let mut disk = disk(
+                id,
+                &[("/", 62.0), ("/srv/a-very-long-path/that/goes-on-and-on/without/any/blank/2026-11-23T00:00:00Z/part-0001", 84.5)],
+            );
             let mut gone = row(Some("/backup"), Outcome::Warn, Row::new(), &[], None);
             gone.reason = Some(Message::Gone);
             disk.rows.push(gone);
@@ -335,34 +385,75 @@ fn one(line: &str, id: &str) -> ItemRecord {
             item.reason = Some(Message::TimedOut { limit_s: 30.0 });
             item
         }
-        ("memory", _) => single("memory", id, "available_bytes", FieldType::Bytes, ("Available", "可用"), 6.4e9, Outcome::Ok, ("available_pct < 20%", "available_pct < 10%")),
+        ("memory", _) => single(
+            "memory",
+            id,
+            "available_bytes",
+            FieldType::Bytes,
+            ("Available", "可用"),
+            6.4e9,
+            Outcome::Ok,
+            ("available_pct < 20%", "available_pct < 10%"),
+        ),
         ("services", "oa-app") => hostile(id),
         ("services", "wiki") => {
             let mut item = item(line, id, Outcome::Skipped);
-            item.reason = Some(Message::SkippedBy { reason: phrase("moves this week", "本周迁移"), origin: "playbooks/core.yaml:33".to_owned() });
+            item.reason =
+                Some(Message::SkippedBy { reason: phrase("moves this week", "本周迁移"), origin: "playbooks/core.yaml:33".to_owned() });
             item
         }
         ("services", _) => item(line, id, Outcome::NotApplicable),
         ("kernel", _) => {
             let mut item = item(line, id, Outcome::Ok);
             item.fields = vec![field("name", FieldType::Text, "Setting", "参数"), field("setting", FieldType::Text, "Value", "取值")];
-            item.rows = vec![row(Some("vm.swappiness"), Outcome::Ok, Row::new().text("name", "vm.swappiness").text("setting", "10"), &["setting"], None)];
+            item.rows = vec![row(
+                Some("vm.swappiness"),
+                Outcome::Ok,
+                Row::new().text("name", "vm.swappiness").text("setting", "10"),
+                &["setting"],
+                None,
+            )];
             item
         }
         ("connections", "erp-db1") => {
-            let mut item = single(line, id, "used_pct", FieldType::Percent, ("Used", "已用比例"), 91.7, Outcome::Crit, ("used_pct > 80%", "used_pct > 90%"));
-            item.advice = phrase("Find idle sessions (`pg_stat_activity`), fix the pool that leaks them, raise the limit only then.", "查询空闲会话（`pg_stat_activity`），修复连接泄漏的连接池，再考虑调高上限。");
+            let mut item = single(
+                line,
+                id,
+                "used_pct",
+                FieldType::Percent,
+                ("Used", "已用比例"),
+                91.7,
+                Outcome::Crit,
+                ("used_pct > 80%", "used_pct > 90%"),
+            );
+            item.advice = phrase(
+                "Find idle sessions (`pg_stat_activity`), fix the pool that leaks them, raise the limit only then.",
+                "查询空闲会话（`pg_stat_activity`），修复连接泄漏的连接池，再考虑调高上限。",
+            );
             item.why = phrase("When none is left, nobody can place an order.", "连接耗尽后将无法下单。");
             item
         }
-        ("connections", _) => single(line, id, "used_pct", FieldType::Percent, ("Used", "已用比例"), 34.0, Outcome::Ok, ("used_pct > 80%", "used_pct > 90%")),
-        ("backup", "oa-db") => single(line, id, "age", FieldType::Duration, ("Age", "距今"), 187_200.0, Outcome::Warn, ("age > 1d", "age > 3d")),
+        ("connections", _) => {
+            single(line, id, "used_pct", FieldType::Percent, ("Used", "已用比例"), 34.0, Outcome::Ok, ("used_pct > 80%", "used_pct > 90%"))
+        }
+        ("backup", "oa-db") => {
+            single(line, id, "age", FieldType::Duration, ("Age", "距今"), 187_200.0, Outcome::Warn, ("age > 1d", "age > 3d"))
+        }
         ("backup", _) => single(line, id, "age", FieldType::Duration, ("Age", "距今"), 9_000.0, Outcome::Ok, ("age > 4h", "age > 1d")),
         ("accounts", _) => {
             let mut item = item(line, id, Outcome::Ok);
-            item.fields = vec![field("name", FieldType::Text, "Account", "账号"), field("password_expires", FieldType::Timestamp, "Password expires", "密码到期")];
+            item.fields = vec![
+                field("name", FieldType::Text, "Account", "账号"),
+                field("password_expires", FieldType::Timestamp, "Password expires", "密码到期"),
+            ];
             let days = if id == "crm-db" { 12 } else { 64 };
-            item.rows = vec![row(Some("report_ro"), Outcome::Ok, Row::new().text("name", "report_ro").timestamp("password_expires", now() + TimeDelta::days(days)), &["password_expires"], None)];
+            item.rows = vec![row(
+                Some("report_ro"),
+                Outcome::Ok,
+                Row::new().text("name", "report_ro").timestamp("password_expires", now() + TimeDelta::days(days)),
+                &["password_expires"],
+                None,
+            )];
             item
         }
         ("orders", _) => single(line, id, "took", FieldType::Duration, ("Took", "耗时"), 0.84, Outcome::Ok, ("took > 2s", "status != 200")),
@@ -374,7 +465,7 @@ fn one(line: &str, id: &str) -> ItemRecord {
 /// The run before it: the disk was less full, a certificate check was bad and is solved, a setting was another.
 pub(crate) fn previous() -> RunRecord {
     let mut run = run();
-    run.head.id = "01935100-0000-7000-8000-00000000beef".to_owned();
+    run.head.id = String::from("01935100-0000-7000-8000-00000000beef");
     run.head.started = now() - TimeDelta::days(1);
     run.head.playbook_hash = "0".repeat(64);
     run.ended = Some(now() - TimeDelta::days(1) + TimeDelta::seconds(240));
@@ -408,7 +499,15 @@ impl History for Remembered {
             ("erp-app1" | "erp-app2" | "oa-app", Some(_)) => (41.0, -0.01),
             _ => return Vec::new(),
         };
-        (1..=30).rev().map(|day| (now() - TimeDelta::days(day), end - per_day * f64::from(i32::try_from(day).unwrap()) + f64::from(i32::try_from(day % 3).unwrap()) * 0.2)).collect()
+        (1..=30)
+            .rev()
+            .map(|day| {
+                (
+                    now() - TimeDelta::days(day),
+                    end - per_day * f64::from(i32::try_from(day).unwrap()) + f64::from(i32::try_from(day % 3).unwrap()) * 0.2,
+                )
+            })
+            .collect()
     }
 
     fn first_seen(&self, problem_key: &str) -> Option<DateTime<Utc>> {

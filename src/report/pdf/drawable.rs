@@ -59,7 +59,8 @@ fn breakable(text: &str) -> String {
             shown.push(c);
             since += 1;
             let next_is_mark = rest.peek().is_some_and(|next| ('\u{300}'..='\u{36f}').contains(next));
-            let good_place = since > 3 && matches!(c, '/' | '-' | '_' | '.' | ',' | ':' | ';' | '=' | '&' | '?' | '@' | '\\' | '·' | ')' | '|');
+            let good_place =
+                since > 3 && matches!(c, '/' | '-' | '_' | '.' | ',' | ':' | ';' | '=' | '&' | '?' | '@' | '\\' | '·' | ')' | '|');
             if (good_place || since >= STRETCH) && rest.peek().is_some() && !next_is_mark {
                 shown.push(BREAK);
                 since = 0;

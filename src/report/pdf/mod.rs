@@ -67,14 +67,8 @@ fn compile(world: &Sealed, ident: &str, at: DateTime<FixedOffset>, tagged: bool)
 
 fn timestamp(at: DateTime<FixedOffset>) -> Option<Timestamp> {
     let byte = |number: u32| u8::try_from(number).ok();
-    let datetime = Datetime::from_ymd_hms(
-        at.year(),
-        byte(at.month())?,
-        byte(at.day())?,
-        byte(at.hour())?,
-        byte(at.minute())?,
-        byte(at.second())?,
-    )?;
+    let datetime =
+        Datetime::from_ymd_hms(at.year(), byte(at.month())?, byte(at.day())?, byte(at.hour())?, byte(at.minute())?, byte(at.second())?)?;
     Timestamp::new_local(datetime, at.offset().local_minus_utc() / 60)
 }
 

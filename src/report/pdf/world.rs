@@ -24,12 +24,7 @@ pub(super) struct Sealed {
 
 impl Sealed {
     /// A world of `templates` (by file name) and `data`, at the moment `today`; `main` names the template to begin with.
-    pub(super) fn new(
-        templates: &BTreeMap<String, String>,
-        main: &str,
-        data: Vec<u8>,
-        today: DateTime<FixedOffset>,
-    ) -> Option<Self> {
+    pub(super) fn new(templates: &BTreeMap<String, String>, main: &str, data: Vec<u8>, today: DateTime<FixedOffset>) -> Option<Self> {
         let mut files: BTreeMap<String, Bytes> =
             templates.iter().map(|(name, text)| (name.clone(), Bytes::from_string(text.clone()))).collect();
         files.insert(DATA.to_owned(), Bytes::new(data));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
-use crate::model::{ItemRecord, RowRecord};
+use crate::model::{ItemRecord, RowRecord, Untrusted};
 use crate::report::expiry::{Ending, ending};
 use crate::report::forecast::{Forecast, forecast, sparkline};
 
@@ -80,7 +80,7 @@ pub(super) fn capacity(context: &Context<'_>) -> Capacity {
         for row in &item.rows {
             let Some((field, limit)) = resource(row) else { continue };
             let Some(now) = row.row.get(field).and_then(crate::model::Value::as_f64) else { continue };
-            let key = row.key.as_ref().map(|key| key.raw());
+            let key = row.key.as_ref().map(Untrusted::raw);
             let mut series = context.source.history.series(&item.key, key, field);
             has_history |= !series.is_empty();
             // The value of this run belongs to the line, whether or not the store has it already.
@@ -135,7 +135,8 @@ fn fill_line(
     let a_day = |per_day: f64| {
         let per_day = if limit > 0.0 { per_day } else { -per_day };
         let sign = if per_day > 0.0 { "+" } else { "" };
-        format.pick(format!("{sign}{} points a day", format.number(per_day, 2)), format!("每天 {sign}{} 个百分点", format.number(per_day, 2)))
+        format
+            .pick(format!("{sign}{} points a day", format.number(per_day, 2)), format!("每天 {sign}{} 个百分点", format.number(per_day, 2)))
     };
     let (growth, full_on, reaches, days) = match forecast {
         Forecast::TooLittle => ("—".to_owned(), format.pick("too little history", "历史数据不足").to_owned(), false, 0),

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::model::{FieldType, ItemRecord, Lang, Phrase, RowRecord, RunHead, RunRecord, Target, Value};
+use crate::model::{FieldType, ItemRecord, Lang, Phrase, RowRecord, RunHead, RunRecord, Target, Untrusted, Value};
 use crate::report::format::Format;
 use crate::report::found::Found;
 use crate::report::source::Source;
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
     /// The measures of a row, each with its label: `Used 93.1 %`; the first fields where the rule names none.
     pub(super) fn measures(&self, item: &ItemRecord, row: &RowRecord) -> String {
         let shown: Vec<String> = if row.measures.is_empty() {
-            row.row.iter().filter(|(name, _)| !self.is_key(row, name)).take(3).map(|(name, value)| self.labelled(item, name, value)).collect()
+            row.row.iter().filter(|(name, _)| !is_key(row, name)).take(3).map(|(name, value)| self.labelled(item, name, value)).collect()
         } else {
             row.measures
                 .iter()
@@ -150,11 +150,6 @@ impl<'a> Context<'a> {
     fn labelled(&self, item: &ItemRecord, name: &str, value: &Value) -> String {
         format!("{} {}", self.label(item, name), self.format.value(value, Self::field_type(item, name)))
     }
-
-    fn is_key(&self, row: &RowRecord, name: &str) -> bool {
-        let text = row.row.get(name).and_then(Value::as_text);
-        text.is_some() && text == row.key.as_ref().map(|key| key.raw())
-    }
 }
 
 /// The number that people quote: playbook, start in the report's zone, and the end of the run's id.
@@ -169,4 +164,10 @@ pub fn report_number(head: &RunHead) -> String {
 /// The zone of the run; one that we do not know is UTC, and the cover says which zone is meant.
 pub(super) fn zone(head: &RunHead) -> Tz {
     Tz::from_str(&head.timezone).unwrap_or(Tz::UTC)
+}
+
+/// Whether a field only repeats the row's key, which stands beside it anyway.
+fn is_key(row: &RowRecord, name: &str) -> bool {
+    let text = row.row.get(name).and_then(Value::as_text);
+    text.is_some() && text == row.key.as_ref().map(Untrusted::raw)
 }

@@ -116,7 +116,10 @@ fn state_note(context: &Context<'_>) -> Option<String> {
         ),
         RunState::Lost => Some(
             format
-                .pick("This run was lost: its process died, or its result could not be recorded.", "本次巡检结果丢失：进程中断或结果未能保存。")
+                .pick(
+                    "This run was lost: its process died, or its result could not be recorded.",
+                    "本次巡检结果丢失：进程中断或结果未能保存。",
+                )
                 .to_owned(),
         ),
     }

@@ -164,7 +164,7 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
             // Only so many are put into words; a check may have thousands.
             if bad.len() < NAMED * 8 {
                 let text = format!("{} {}", context.object(item, Some(row)), context.measures(item, row));
-                bad.push((row.outcome.severity(), format.clip_to(&text, NAMED_CHARACTERS)));
+                bad.push((row.outcome.severity(), shorten(text)));
             } else {
                 more += 1;
             }
@@ -178,6 +178,15 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
         parts.push(format.pick(format!("{more} more in section 3"), format!("其余 {more} 项见第 3 节")));
     }
     if parts.is_empty() { "—".to_owned() } else { parts.join(format.pick("; ", "；")) }
+}
+
+/// A glance, for a line that names several; section 3 has the whole.
+fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(NAMED_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 fn range(context: &Context<'_>, items: &[&ItemRecord]) -> Option<String> {

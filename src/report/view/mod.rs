@@ -46,7 +46,7 @@ pub enum View {
     /// A run whose ledger balances.
     Whole(Box<Whole>),
     /// A run whose ledger does not: one page with both sums, and nothing else.
-    Red(RedPage),
+    Red(Box<RedPage>),
 }
 
 /// The pages of a run.
@@ -106,7 +106,7 @@ impl View {
 pub fn view(source: &Source<'_>, lang: Lang) -> View {
     let context = Context::new(source, lang);
     if !source.run.tally().balances() {
-        return View::Red(red::red_page(&context));
+        return View::Red(Box::new(red::red_page(&context)));
     }
     let comparison = compare(source.run, source.previous);
     let problems = problems::problem_lines(&context, &comparison);

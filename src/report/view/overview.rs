@@ -172,10 +172,7 @@ fn class_counts(context: &Context<'_>) -> Vec<ClassCounts> {
         }
     }
     classes.sort_by_key(|(id, _)| super::detail::class_rank(id));
-    classes
-        .into_iter()
-        .map(|(id, counts)| ClassCounts { label: super::detail::class_label(id, context.format.lang), counts })
-        .collect()
+    classes.into_iter().map(|(id, counts)| ClassCounts { label: super::detail::class_label(id, context.format.lang), counts }).collect()
 }
 
 /// Every class's id, for those who order by it.

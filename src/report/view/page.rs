@@ -193,7 +193,10 @@ fn verdict(context: &Context<'_>, problems: &[ProblemLine]) -> String {
     } else {
         let (crit, rest, sum) = (format.count(crit), format.count(rest), format.count(problems.len()));
         format.pick(
-            format!("{} open on {on} of {all} targets ({crit} critical, {rest} lesser)", plural(problems.len(), "problem is", "problems are")),
+            format!(
+                "{} open on {on} of {all} targets ({crit} critical, {rest} lesser)",
+                plural(problems.len(), "problem is", "problems are")
+            ),
             format!("{all} 个对象中有 {on} 个存在未处理问题，共 {sum} 项（异常 {crit} 项，预警 {rest} 项）"),
         )
     };
@@ -261,9 +264,9 @@ fn coverage(context: &Context<'_>, not_inspected: &[NotInspectedLine]) -> Covera
         percent: percent.map_or_else(|| "—".to_owned(), |percent| format.percent(percent)),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 100")]
         bar: percent.unwrap_or(0.0).floor() as u8,
-        items: format
-            .pick(format!("{judged} of {planned} planned items checked"), format!("计划 {planned} 个巡检项，完成 {judged} 个")),
-        targets: format.pick(format!("{reached_text} of {targets_text} targets reached"), format!("共 {targets_text} 个对象，可达 {reached_text} 个")),
+        items: format.pick(format!("{judged} of {planned} planned items checked"), format!("计划 {planned} 个巡检项，完成 {judged} 个")),
+        targets: format
+            .pick(format!("{reached_text} of {targets_text} targets reached"), format!("共 {targets_text} 个对象，可达 {reached_text} 个")),
         is_low: percent.is_none_or(|percent| percent < crate::report::grade::FULL_COVERAGE_PCT),
         missing: missing(context, not_inspected),
     }
@@ -377,14 +380,8 @@ fn decisions(context: &Context<'_>, problems: &[ProblemLine], capacity: &Capacit
             format!("恢复对 {names} 的巡检访问，或将其移出巡检计划。"),
         ));
     }
-    let lapsed: Vec<String> = context
-        .run
-        .head
-        .waivers
-        .iter()
-        .filter(|waiver| waiver.ends <= context.now())
-        .map(|waiver| waiver.id.clone())
-        .collect();
+    let lapsed: Vec<String> =
+        context.run.head.waivers.iter().filter(|waiver| waiver.ends <= context.now()).map(|waiver| waiver.id.clone()).collect();
     if !lapsed.is_empty() {
         let names = format.list(&lapsed, 4);
         decisions.push(format.pick(
@@ -408,11 +405,7 @@ fn decisions(context: &Context<'_>, problems: &[ProblemLine], capacity: &Capacit
         ));
     }
     if context.source.history.last_restore().is_none() {
-        decisions.push(
-            format
-                .pick("Schedule a restore drill: no restore has been proved.", "安排恢复演练：尚无恢复验证记录。")
-                .to_owned(),
-        );
+        decisions.push(format.pick("Schedule a restore drill: no restore has been proved.", "安排恢复演练：尚无恢复验证记录。").to_owned());
     }
     if health(context.run).grade == Grade::NotGraded {
         decisions.insert(0, format.pick("Repeat this inspection: it gives no verdict.", "重新执行巡检：本次未能得出结论。").to_owned());

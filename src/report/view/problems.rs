@@ -128,7 +128,11 @@ fn line(context: &Context<'_>, comparison: &Comparison<'_>, found: &Found<'_>) -
     let deadline = deadline.or_else(|| {
         expires.map(|at| {
             let day = format.date(at);
-            if at < context.now() { format.pick(format!("expired {day}"), format!("已于 {day} 到期")) } else { format.pick(format!("expires {day}"), format!("{day} 到期")) }
+            if at < context.now() {
+                format.pick(format!("expired {day}"), format!("已于 {day} 到期"))
+            } else {
+                format.pick(format!("expires {day}"), format!("{day} 到期"))
+            }
         })
     });
     let first = format.date(first_seen);
