@@ -87,7 +87,13 @@ fn has_handler(tag: &str) -> bool {
 #[test]
 #[ignore = "measures; run it in a release build"]
 fn twenty_thousand_items() {
-    let mut run = large();
+    for problem_in in [50, 5] {
+        println!("one problem in {problem_in}:");
+        measure(large(problem_in));
+    }
+}
+
+fn measure(mut run: RunRecord) {
     run.head.targets = (0..400)
         .map(|at| {
             let mut target = report_sample::targets()[at % 12].clone();
@@ -105,13 +111,13 @@ fn twenty_thousand_items() {
     }
 }
 
-fn large() -> RunRecord {
+fn large(problem_in: i32) -> RunRecord {
     let mut items = Vec::new();
     for target in 0..400 {
         for line in 0..50 {
-            // One in fifty warns or is critical, one in a hundred could not be judged.
+            // One in so many warns or is critical, one in a hundred could not be judged.
             let at = target * 50 + line;
-            let used = if at % 50 == 7 { 85.0 + f64::from(at % 10) } else { f64::from(at % 75) };
+            let used = if at % problem_in == 2 { 85.0 + f64::from(at % 10) } else { f64::from(at % 75) };
             let mut item = disk(&format!("host-{target:03}"), &[("/", used)]);
             item.key.line = format!("line-{line:02}");
             item.title = rounds::model::Phrase::plain(format!("Check {line}"));
@@ -242,6 +248,29 @@ fn what_became_of_the_problems_of_last_time_is_told() {
     assert_eq!(whole.page.movement.as_ref().unwrap().solved, "1", "what could not be checked again is not solved");
     let disk = whole.problems.iter().find(|problem| problem.object == "erp-app1 · /data").unwrap();
     assert_eq!((disk.days, disk.ticket.as_str(), disk.deadline.as_str()), (17, "OPS-1042", "2026-11-27"));
+}
+
+#[test]
+fn a_problem_whose_row_is_missing_is_not_called_solved() {
+    let before = small(vec![disk("wiki", &[("/", 10.0), ("/mnt/x", 95.0)])], 1);
+    let now = small(vec![disk("wiki", &[("/", 10.0)])], 1);
+    let left = |now: &RunRecord| {
+        let View::Whole(whole) = view(&Source { run: now, previous: Some(&before), history: &NoHistory }, Lang::Zh) else { panic!() };
+        (whole.left_open.lines[0].state.word.clone(), whole.page.movement.unwrap().solved)
+    };
+    assert_eq!(left(&now), ("对象已不存在".to_owned(), "0".to_owned()));
+    assert_eq!(left(&small(Vec::new(), 0)), ("对象已不存在".to_owned(), "0".to_owned()), "an item that left the plan proves nothing");
+    let fine = small(vec![disk("wiki", &[("/", 10.0), ("/mnt/x", 20.0)])], 1);
+    assert_eq!(left(&fine), ("已解决".to_owned(), "1".to_owned()));
+}
+
+#[test]
+fn the_first_report_calls_nothing_new() {
+    let run = run();
+    let View::Whole(whole) = view(&Source { run: &run, previous: None, history: &NoHistory }, Lang::En) else { panic!() };
+    assert!(whole.page.movement.is_none() && whole.problems.iter().all(|problem| !problem.is_new));
+    assert!(whole.page.trend.contains("no earlier inspection"), "{}", whole.page.trend);
+    assert!(whole.page.decisions.iter().any(|decision| decision.contains("no restore has been proved")));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::model::{FieldType, ItemRecord, Lang, Phrase, RowRecord, RunHead, RunRecord, Target, Untrusted, Value};
+use crate::model::{FieldType, ItemRecord, Lang, Mark, Phrase, RowRecord, RunHead, RunRecord, Target, Untrusted, Value};
 use crate::report::format::Format;
 use crate::report::found::Found;
 use crate::report::source::Source;
@@ -115,6 +115,11 @@ impl<'a> Context<'a> {
         if let Some(rule) = found.row.and_then(|row| row.rule.as_ref()) {
             let origin = self.origin(&rule.origin);
             parts.push(self.format.pick(format!("threshold: {} ({origin})", rule.source), format!("阈值：{}（{origin}）", rule.source)));
+        }
+        for mark in found.row.iter().flat_map(|row| &row.marks) {
+            if let Mark::Silenced { window } = mark {
+                parts.push(self.format.pick(format!("silenced by window {window}"), format!("维护窗口 {window} 内静默")));
+            }
         }
         if parts.is_empty() {
             parts.push(found.outcome().label().get(lang).to_owned());

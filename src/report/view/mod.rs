@@ -8,6 +8,8 @@ mod capacity;
 mod changes;
 mod context;
 mod cover;
+mod coverage;
+mod decisions;
 mod detail;
 mod left_open;
 mod not_inspected;
@@ -16,6 +18,7 @@ mod page;
 mod problems;
 mod red;
 mod status;
+mod verdict;
 
 use serde::Serialize;
 
