@@ -156,6 +156,10 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
         let fine = items.iter().flat_map(|item| &item.rows).filter(|row| matches!(row.outcome, Outcome::Ok | Outcome::Info)).count();
         let (fine, rows) = (format.count(fine), format.count(rows));
         parts.push(format.pick(format!("{fine} of {rows} rows ok"), format!("{rows} 行中 {fine} 行正常")));
+    } else {
+        let fine = items.iter().filter(|item| matches!(item.outcome, Outcome::Ok | Outcome::Info)).count();
+        let (fine, all) = (format.count(fine), format.count(items.len()));
+        parts.push(format.pick(format!("{fine} of {all} ok"), format!("{all} 项中 {fine} 项正常")));
     }
     let mut bad: Vec<(u8, String)> = Vec::new();
     let mut more = 0;
@@ -177,7 +181,7 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
         let more = format.count(more);
         parts.push(format.pick(format!("{more} more in section 3"), format!("其余 {more} 项见第 3 节")));
     }
-    if parts.is_empty() { "—".to_owned() } else { parts.join(format.pick("; ", "；")) }
+    parts.join(format.pick("; ", "；"))
 }
 
 /// A glance, for a line that names several; section 3 has the whole.
