@@ -76,6 +76,13 @@ fn samples() {
             std::fs::write(folder.join(format!("{}.{}", lang.code(), shape.extension())), bytes).unwrap();
         }
     }
+    let mut unbalanced = run();
+    unbalanced.head.planned += 1;
+    for (name, run) in [("red", unbalanced), ("empty", small(Vec::new(), 0)), ("fine", small(vec![disk("wiki", &[("/", 10.0)])], 1))] {
+        for shape in [Shape::Html, Shape::Pdf] {
+            std::fs::write(folder.join(format!("{name}.{}", shape.extension())), one(&run, Lang::Zh, shape)).unwrap();
+        }
+    }
 }
 
 /// Whether a tag has an attribute such as `onclick`.
@@ -312,6 +319,8 @@ fn nothing_planned_nothing_judged_or_nothing_recorded_is_never_green() {
             let View::Whole(whole) = view(&Source { run: &run, previous: None, history: &NoHistory }, lang) else { panic!() };
             assert_eq!(whole.page.tone, "unknown");
             assert_eq!(whole.cover.score, "—");
+            let nothing = if lang == Lang::En { "Nothing was checked." } else { "未检查任何内容。" };
+            assert!(run.state == RunState::Lost || whole.problems_note == nothing && whole.not_inspected_note == nothing);
         }
         let xml = String::from_utf8(one(&run, Lang::En, Shape::Junit)).unwrap();
         assert!(run.state == RunState::Lost || !xml.contains("errors=\"0\"") || !xml.contains("skipped=\"0\""), "{xml}");

@@ -121,14 +121,9 @@ fn check_line(context: &Context<'_>, items: &[&ItemRecord]) -> CheckLine {
         })
         .collect();
     let rows: Vec<RowLine> = items.iter().flat_map(|item| row_lines(context, item)).collect();
-    let method = find(&first.check).map(|entry| entry.meta.asks.get(format.lang).to_owned());
     CheckLine {
         title: context.title(first),
-        method: method.unwrap_or_else(|| match first.kind {
-            ItemKind::Reachable => format.pick("Connects and logs in.", "建立连接并登录。").to_owned(),
-            ItemKind::Person => format.pick("A person answers.", "由人员答复。").to_owned(),
-            _ => first.check.clone(),
-        }),
+        method: method(context, first),
         standard: if first.kind == ItemKind::Reachable {
             format.pick("lets us in", "可连接并登录").to_owned()
         } else {
@@ -142,6 +137,19 @@ fn check_line(context: &Context<'_>, items: &[&ItemRecord]) -> CheckLine {
             format.pick(format!("{count} rows"), format!("{count} 行"))
         },
         rows,
+    }
+}
+
+fn method(context: &Context<'_>, item: &ItemRecord) -> String {
+    let format = context.format;
+    match item.kind {
+        ItemKind::Reachable => format.pick("Connects and logs in.", "建立连接并登录。").to_owned(),
+        ItemKind::Check => find(&item.check).map_or_else(|| item.check.clone(), |entry| entry.meta.asks.get(format.lang).to_owned()),
+        ItemKind::Trend => {
+            format.pick("Judges how values change from inspection to inspection.", "根据历次巡检的数值变化判断。").to_owned()
+        }
+        ItemKind::Across => format.pick("Judges the targets of a check together.", "对同一检查的多个对象综合判断。").to_owned(),
+        ItemKind::Person => format.pick("A person answers.", "由人员答复。").to_owned(),
     }
 }
 

@@ -69,12 +69,16 @@ pub struct Whole {
     pub conclusion: Conclusion,
     /// 3: open problems, worst first.
     pub problems: Vec<ProblemLine>,
+    /// 3: what to say when there is none.
+    pub problems_note: &'static str,
     /// 3: problems that a waiver covers.
     pub accepted: Vec<AcceptedLine>,
     /// 4.
     pub left_open: LeftOpen,
     /// 5.
     pub not_inspected: Vec<NotInspectedLine>,
+    /// 5: what to say when there is nothing.
+    pub not_inspected_note: &'static str,
     /// 6.
     pub classes: Vec<ClassView>,
     /// 7.
@@ -115,6 +119,9 @@ pub fn view(source: &Source<'_>, lang: Lang) -> View {
     let problems = problems::problem_lines(&context, &comparison);
     let capacity = capacity::capacity(&context);
     let not_inspected = not_inspected::lines(&context);
+    // An empty plan has no problem and lacks nothing, and must not sound as if that were good.
+    let nothing_checked = source.run.tally().judged() == 0;
+    let unless_empty = |note: &'static str| if nothing_checked { context.words.nothing_checked } else { note };
     View::Whole(Box::new(Whole {
         lang: context.format.pick("en", "zh-CN"),
         words: context.words,
@@ -127,6 +134,8 @@ pub fn view(source: &Source<'_>, lang: Lang) -> View {
         classes: detail::classes(&context),
         changes: changes::changes(&context),
         appendix: appendix::appendix(&context),
+        problems_note: unless_empty(context.words.no_problems),
+        not_inspected_note: unless_empty(context.words.no_not_inspected),
         problems,
         not_inspected,
         capacity,
