@@ -10,11 +10,14 @@ pub mod clock;
 pub mod cpu;
 pub mod disk_io;
 pub mod disk_space;
+pub mod dns;
 pub mod exec;
 pub mod failed_units;
 pub mod file_handles;
 pub mod file_state;
 pub mod firewall;
+pub mod http;
+pub mod http_flow;
 pub mod inodes;
 pub mod interface_errors;
 pub mod kernel_errors;
@@ -36,6 +39,7 @@ pub mod nagios_plugin;
 pub mod oom_kills;
 pub mod package;
 pub mod patches;
+pub mod ping;
 pub mod postgres_bloat;
 pub mod postgres_connections;
 pub mod postgres_database_size;
@@ -55,7 +59,9 @@ pub mod sqlite_integrity;
 pub mod sshd_settings;
 pub mod swap;
 pub mod sysctl;
+pub mod tcp_port;
 pub mod tcp_retransmission;
+pub mod tls_certificate;
 pub mod uptime;
 pub mod zombies;
 
@@ -78,15 +84,8 @@ mod rights;
 mod rulesets;
 mod sessions;
 mod statement_text;
-mod weak_passwords;
-pub mod dns;
-pub mod http;
-pub mod http_flow;
-pub mod ping;
-pub mod tcp_port;
-pub mod tls_certificate;
-
 mod status_rule;
+mod weak_passwords;
 mod web;
 
 #[cfg(test)]
@@ -106,11 +105,14 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<cpu::Cpu>(),
     Entry::of::<disk_io::DiskIo>(),
     Entry::of::<disk_space::DiskSpace>(),
+    Entry::of::<dns::Dns>(),
     Entry::of::<exec::Exec>(),
     Entry::of::<failed_units::FailedUnits>(),
     Entry::of::<file_handles::FileHandles>(),
     Entry::of::<file_state::FileState>(),
     Entry::of::<firewall::Firewall>(),
+    Entry::of::<http::Http>(),
+    Entry::of::<http_flow::HttpFlow>(),
     Entry::of::<inodes::Inodes>(),
     Entry::of::<interface_errors::InterfaceErrors>(),
     Entry::of::<kernel_errors::KernelErrors>(),
@@ -132,6 +134,7 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<oom_kills::OomKills>(),
     Entry::of::<package::Package>(),
     Entry::of::<patches::Patches>(),
+    Entry::of::<ping::Ping>(),
     Entry::of::<postgres_bloat::PostgresBloat>(),
     Entry::of::<postgres_connections::PostgresConnections>(),
     Entry::of::<postgres_database_size::PostgresDatabaseSize>(),
@@ -151,16 +154,11 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<sshd_settings::SshdSettings>(),
     Entry::of::<swap::Swap>(),
     Entry::of::<sysctl::Sysctl>(),
+    Entry::of::<tcp_port::TcpPort>(),
     Entry::of::<tcp_retransmission::TcpRetransmission>(),
+    Entry::of::<tls_certificate::TlsCertificate>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<zombies::Zombies>(),
-    Entry::of::<disk_space::DiskSpace>(),
-    Entry::of::<dns::Dns>(),
-    Entry::of::<http::Http>(),
-    Entry::of::<http_flow::HttpFlow>(),
-    Entry::of::<ping::Ping>(),
-    Entry::of::<tcp_port::TcpPort>(),
-    Entry::of::<tls_certificate::TlsCertificate>(),
 ];
 
 /// The check whose id is `id`.

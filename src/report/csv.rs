@@ -62,7 +62,7 @@ pub fn csv(source: &Source<'_>, lang: Lang, encoding: Encoding) -> Result<Vec<u8
     } else {
         let mut record = vec![String::new(); COLUMNS.len()];
         record[0] = report_number(&source.run.head);
-        record[11] = "unbalanced".to_owned();
+        record[11].push_str("unbalanced");
         record[13] = format!("planned {}, ended {}", tally.planned, tally.ended());
         writer.write_record(record)?;
     }

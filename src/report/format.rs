@@ -39,6 +39,12 @@ impl Format {
         at.with_timezone(&self.zone).format("%Y-%m-%d").to_string()
     }
 
+    /// Days from one date to another, as a calendar in this zone counts them; negative when `to` comes first.
+    #[must_use]
+    pub fn days(self, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
+        (to.with_timezone(&self.zone).date_naive() - from.with_timezone(&self.zone).date_naive()).num_days()
+    }
+
     /// A number with at most `places` decimals and groups of three: `12,345.7`.
     #[must_use]
     pub fn number(self, number: f64, places: usize) -> String {
@@ -153,12 +159,6 @@ impl Format {
     }
 }
 
-/// Whole days from `from` to `to`, never negative.
-#[must_use]
-pub fn days_between(from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
-    (to - from).num_days().max(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +185,14 @@ mod tests {
         assert_eq!(EN.duration(93_600.0), "1 d 2 h");
         assert_eq!(ZH.duration(93_600.0), "1 天 2 小时");
         assert_eq!(ZH.time(DateTime::UNIX_EPOCH), "1970-01-01 08:00");
+    }
+
+    #[test]
+    fn days_are_counted_by_the_calendar_of_the_zone() {
+        let morning = DateTime::UNIX_EPOCH;
+        assert_eq!(EN.days(morning, morning + chrono::TimeDelta::hours(23)), 0);
+        assert_eq!(ZH.days(morning, morning + chrono::TimeDelta::hours(16)), 1);
+        assert_eq!(EN.days(morning, morning - chrono::TimeDelta::minutes(1)), -1);
     }
 
     #[test]

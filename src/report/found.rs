@@ -1,6 +1,6 @@
 //! The problems of a run, one by one: a row that warns or is critical, or an item that says so without rows.
 
-use crate::model::{ItemRecord, Outcome, RowRecord, RunRecord, problem_key};
+use crate::model::{ItemRecord, Outcome, RowRecord, RunRecord, Untrusted, problem_key};
 
 /// One problem.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl<'a> Found<'a> {
 /// The place of `row` of `item`.
 #[must_use]
 pub fn place<'a>(item: &'a ItemRecord, row: Option<&'a RowRecord>) -> Place<'a> {
-    (item.key.line.as_str(), item.key.target.as_str(), row.and_then(|row| row.key.as_ref()).map(|key| key.raw()))
+    (item.key.line.as_str(), item.key.target.as_str(), row.and_then(|row| row.key.as_ref()).map(Untrusted::raw))
 }
 
 /// Every problem of `run`, waived ones included, in the run's order.

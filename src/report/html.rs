@@ -12,12 +12,12 @@ use super::lint::{lint, part_name};
 /// # Errors
 /// When a template is refused, or asks for what the data does not have.
 pub fn draw(templates: &BTreeMap<String, String>, main: &str, data: &Value) -> Result<Vec<u8>, String> {
-    lint(templates).map_err(|error| error.to_string())?;
+    let compiled = lint(templates).map_err(|error| error.to_string())?;
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
     handlebars.set_recursive_lookup(false);
-    for (file, text) in templates.iter().filter(|(file, _)| file.ends_with(".hbs")) {
-        handlebars.register_template_string(part_name(file), text).map_err(|error| format!("{file}: {error}"))?;
+    for (name, template) in compiled {
+        handlebars.register_template(name, template);
     }
     handlebars.render(part_name(main), data).map(String::into_bytes).map_err(|error| format!("{main}: {error}"))
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use handlebars::Template;
 use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, TemplateElement};
 
+use super::templates::is_a;
+
 /// Why a template is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LintError {
@@ -44,16 +46,19 @@ pub enum LintError {
     },
 }
 
-/// Checks the HTML templates of a folder, by file name.
+/// Checks the HTML templates of a folder, by file name, and gives them compiled, by the name under which they are called.
 ///
 /// # Errors
 /// With the first thing that is refused.
-pub fn lint(templates: &BTreeMap<String, String>) -> Result<(), LintError> {
-    for (file, text) in templates.iter().filter(|(file, _)| file.ends_with(".hbs")) {
-        let template = Template::compile(text).map_err(|error| LintError::Syntax { file: file.clone(), message: error.to_string() })?;
+pub fn lint(templates: &BTreeMap<String, String>) -> Result<Vec<(&str, Template)>, LintError> {
+    let mut compiled = Vec::new();
+    for (file, text) in templates.iter().filter(|(file, _)| is_a("hbs", file)) {
+        let template = Template::compile_with_name(text, part_name(file).to_owned())
+            .map_err(|error| LintError::Syntax { file: file.clone(), message: error.to_string() })?;
         Linter { file, templates }.template(&template)?;
+        compiled.push((part_name(file), template));
     }
-    Ok(())
+    Ok(compiled)
 }
 
 /// The name under which a part is called: its file's, without the ending.
@@ -104,7 +109,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str) -> Result<(), LintError> {
-        lint(&BTreeMap::from([("a.html.hbs".to_owned(), text.to_owned()), ("part.html.hbs".to_owned(), "x".to_owned())]))
+        lint(&BTreeMap::from([("a.html.hbs".to_owned(), text.to_owned()), ("part.html.hbs".to_owned(), "x".to_owned())])).map(|_| ())
     }
 
     #[test]

@@ -103,11 +103,11 @@ pub fn render(
     limits: Limits,
 ) -> Result<Rendered, RenderError> {
     let draws = shapes.iter().any(|shape| matches!(shape, Shape::Html | Shape::Pdf));
-    let drawn = draws.then(|| view(source, lang));
+    let model = draws.then(|| view(source, lang));
     let mut files = Vec::with_capacity(shapes.len());
     for &shape in shapes {
         let write = |error: Box<dyn std::error::Error + Send + Sync>| RenderError::Write { shape, source: error };
-        let bytes = match (shape, &drawn) {
+        let bytes = match (shape, &model) {
             (Shape::Html | Shape::Pdf, Some(view)) => {
                 let job = job(source.run, view, shape, templates, limits).map_err(|error| write(error.into()))?;
                 render_in_worker(exe, &job).map_err(|source| RenderError::Draw { shape, source })?
@@ -130,13 +130,13 @@ pub(super) fn job(run: &RunRecord, view: &View, shape: Shape, templates: &Templa
     let red = Templates::red();
     let (templates, html, pdf) =
         if view.balances() { (templates, templates::HTML, templates::PDF) } else { (&red, templates::RED_HTML, templates::RED_PDF) };
-    let (canvas, main, ending, data) = match shape {
-        Shape::Pdf => (Canvas::Pdf, pdf, ".typ", serde_json::to_value(view.clone().for_paper())?),
-        _ => (Canvas::Html, html, ".hbs", serde_json::to_value(view)?),
+    let (canvas, main, kind, data) = match shape {
+        Shape::Pdf => (Canvas::Pdf, pdf, "typ", serde_json::to_value(view.clone().for_paper())?),
+        _ => (Canvas::Html, html, "hbs", serde_json::to_value(view)?),
     };
     Ok(Job {
         canvas,
-        templates: templates.ending_with(ending),
+        templates: templates.of_kind(kind),
         main: main.to_owned(),
         data,
         ident: report_number(&run.head),

@@ -71,7 +71,7 @@ impl Templates {
             let path = entry.path();
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
             let metadata = std::fs::metadata(&path).map_err(|source| read(&path, source))?;
-            if !metadata.is_file() || !(name.ends_with(".hbs") || name.ends_with(".typ")) {
+            if !metadata.is_file() || !["hbs", "typ"].iter().any(|kind| is_a(kind, &name)) {
                 continue;
             }
             if metadata.len() > LARGEST_BYTES || templates.files.len() >= MOST_FILES {
@@ -91,10 +91,10 @@ impl Templates {
         self
     }
 
-    /// The files whose names end with `ending`.
+    /// The files of a kind: `hbs` or `typ`.
     #[must_use]
-    pub fn ending_with(&self, ending: &str) -> BTreeMap<String, String> {
-        self.files.iter().filter(|(name, _)| name.ends_with(ending)).map(|(name, text)| (name.clone(), text.clone())).collect()
+    pub fn of_kind(&self, kind: &str) -> BTreeMap<String, String> {
+        self.files.iter().filter(|(name, _)| is_a(kind, name)).map(|(name, text)| (name.clone(), text.clone())).collect()
     }
 
     /// The templates of the red page.
@@ -104,4 +104,9 @@ impl Templates {
             [(RED_HTML, include_str!("../../report-templates/red.html.hbs")), (RED_PDF, include_str!("../../report-templates/red.typ"))];
         Self { files: files.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect() }
     }
+}
+
+/// Whether a file's name ends as the templates of a kind do.
+pub(super) fn is_a(kind: &str, name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == kind)
 }

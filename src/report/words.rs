@@ -49,7 +49,7 @@ words! {
     checked: "checked", "已完成";
     targets_reached: "targets reached", "对象可达";
     not_checked: "Not checked", "未完成检查";
-    all_checked: "Every planned item was checked.", "计划内巡检项全部完成。";
+    problems: "Problems", "问题";
     new: "new", "新增";
     solved: "solved", "已解决";
     still_open: "still open", "仍未解决";
@@ -61,7 +61,6 @@ words! {
     not_inspected_word: "not inspected", "未巡检";
     not_applicable: "not applicable", "不适用";
     greatest_risks: "Greatest risks", "首要风险";
-    no_risks: "No open problem was found in what was checked.", "已检查范围内未发现未处理的问题。";
     fills_first: "What fills up first", "最先用满的资源";
     nothing_fills: "No forecast: nothing grows towards its limit, or there is too little history.", "无预测：没有持续增长的资源，或历史数据不足。";
     last_restore: "Last proven restore", "最近一次恢复验证";
@@ -99,12 +98,16 @@ words! {
     place: "Place", "地址";
     tier: "Tier", "分级";
     why: "Why it matters", "影响";
+    waiver: "Waiver", "豁免编号";
     approved_by: "Approved by", "批准人";
     ends: "Ends", "到期";
     trend: "Trend", "趋势";
     full_on: "Full on", "预计用满";
     growth: "Growth", "增长";
     field: "Field", "字段";
+    last_inspection: "Last inspection", "上次巡检";
+    last_time: "Last time", "上次";
+    this_time: "Now", "本次";
     before: "Before", "变更前";
     after: "Now", "变更后";
     rule: "Threshold", "阈值";
@@ -142,19 +145,17 @@ words! {
     a_expires: "What expires", "到期项";
     a_all_rows: "Every row", "全部明细";
     // empty sections
-    no_problems: "No open problem.", "无未处理问题。";
+    nothing_checked: "Nothing was checked.", "未检查任何内容。";
+    no_problems: "No open problem in what was checked.", "已检查范围内无未处理问题。";
     no_left_open: "Nothing was open at the last inspection.", "上次巡检无遗留问题。";
     no_previous: "There is no earlier inspection of this playbook on record, so nothing can be compared.", "没有本巡检方案的历史记录，无法对比。";
-    no_not_inspected: "Everything planned was inspected.", "计划内容均已巡检。";
+    no_not_inspected: "Everything planned was checked.", "计划内容均已完成检查。";
     no_changes: "Nothing differs from the last inspection.", "与上次巡检相比无差异。";
     no_history: "No history of values is on record yet.", "尚无历史数据。";
     no_commands: "The commands are not on record with this run; `rounds plan` prints them.", "本次运行未保存命令；可用 `rounds plan` 查看。";
     inspector_role: "Inspector", "巡检人";
     reviewer_role: "Reviewer", "审核人";
     approver_role: "Approver", "批准人";
-    page: "Page", "第";
-    page_of: "of", "页，共";
-    page_end: "", "页";
     // the red page
     unbalanced: "This report cannot be given", "本报告无法出具";
     unbalanced_why: "The ledger of this run does not balance: the number of planned items and the number of items that ended differ. Nothing else of it can be trusted.",

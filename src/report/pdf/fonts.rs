@@ -39,7 +39,7 @@ pub fn covers(c: char) -> bool {
 fn characters(file: &[u8]) -> Vec<char> {
     let mut characters = Vec::new();
     let Ok(face) = ttf_parser::Face::parse(file, 0) else { return characters };
-    for table in face.tables().cmap.iter().flat_map(|cmap| cmap.subtables).filter(|table| table.is_unicode()) {
+    for table in face.tables().cmap.iter().flat_map(|cmap| cmap.subtables).filter(ttf_parser::cmap::Subtable::is_unicode) {
         table.codepoints(|code| {
             let has_glyph = table.glyph_index(code).is_some_and(|glyph| glyph.0 != 0);
             characters.extend(char::from_u32(code).filter(|_| has_glyph));

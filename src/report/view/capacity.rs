@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use super::context::Context;
-use crate::model::{ItemRecord, RowRecord};
+use crate::model::{ItemRecord, RowRecord, Untrusted};
 use crate::report::expiry::{Ending, ending};
 use crate::report::forecast::{Forecast, forecast, sparkline};
-use crate::report::format::days_between;
 
 /// Resources shown with their line; the tightest come first and the rest is counted.
 const SHOWN: usize = 40;
@@ -81,7 +80,7 @@ pub(super) fn capacity(context: &Context<'_>) -> Capacity {
         for row in &item.rows {
             let Some((field, limit)) = resource(row) else { continue };
             let Some(now) = row.row.get(field).and_then(crate::model::Value::as_f64) else { continue };
-            let key = row.key.as_ref().map(|key| key.raw());
+            let key = row.key.as_ref().map(Untrusted::raw);
             let mut series = context.source.history.series(&item.key, key, field);
             has_history |= !series.is_empty();
             // The value of this run belongs to the line, whether or not the store has it already.
@@ -183,18 +182,20 @@ fn expires(context: &Context<'_>) -> Vec<ExpiryLine> {
     for waiver in &context.run.head.waivers {
         lines.push((waiver.ends, Ending::Waiver, waiver.id.clone(), context.person(&waiver.approved_by)));
     }
-    lines.retain(|(at, ..)| (*at - now).num_days() < SOON_DAYS);
+    lines.retain(|(at, ..)| format.days(now, *at) <= SOON_DAYS);
     lines.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.2.cmp(&b.2)));
     lines
         .into_iter()
         .map(|(at, what, object, owner)| {
             let expired = at <= now;
-            let days = if expired { -days_between(at, now) } else { days_between(now, at) };
-            let left = if expired {
-                let ago = days_in_words(context, -days);
-                format.pick(format!("expired ({ago})"), format!("已到期（{ago}）"))
-            } else {
-                days_in_words(context, days)
+            let days = format.days(now, at);
+            let left = match (expired, days) {
+                (true, 0) => format.pick("expired today", "今天已到期").to_owned(),
+                (true, _) => {
+                    let ago = days_in_words(context, -days);
+                    format.pick(format!("expired {ago} ago"), format!("已到期 {ago}"))
+                }
+                (false, _) => days_in_words(context, days),
             };
             ExpiryLine {
                 what: what.label().get(format.lang).to_owned(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::context::Context;
-use crate::model::{ItemKey, ItemRecord, RowRecord, Value};
+use crate::model::{ItemKey, ItemRecord, RowRecord, Untrusted, Value};
 
 /// Differences listed; the rest is counted.
 const LISTED: usize = 300;
@@ -70,7 +70,7 @@ fn compare_item(context: &Context<'_>, before: &ItemRecord, now: &ItemRecord, li
     if !before.outcome.is_judged() || !now.outcome.is_judged() {
         return;
     }
-    let rows: HashMap<Option<&str>, &RowRecord> = before.rows.iter().map(|row| (row.key.as_ref().map(|key| key.raw()), row)).collect();
+    let rows: HashMap<Option<&str>, &RowRecord> = before.rows.iter().map(|row| (row.key.as_ref().map(Untrusted::raw), row)).collect();
     let (gone_word, come_word) = (context.format.pick("not there", "不存在"), context.format.pick("there", "存在"));
     let whole_row = |row: &RowRecord, before: &str, after: &str| ChangeLine {
         object: context.object(now, Some(row)),
@@ -80,13 +80,13 @@ fn compare_item(context: &Context<'_>, before: &ItemRecord, now: &ItemRecord, li
         after: after.to_owned(),
     };
     for row in &now.rows {
-        match rows.get(&row.key.as_ref().map(|key| key.raw())) {
+        match rows.get(&row.key.as_ref().map(Untrusted::raw)) {
             None => lines.push(whole_row(row, gone_word, come_word)),
             Some(earlier) => compare_row(context, now, earlier, row, lines),
         }
     }
-    let kept: std::collections::HashSet<Option<&str>> = now.rows.iter().map(|row| row.key.as_ref().map(|key| key.raw())).collect();
-    for row in before.rows.iter().filter(|row| !kept.contains(&row.key.as_ref().map(|key| key.raw()))) {
+    let kept: std::collections::HashSet<Option<&str>> = now.rows.iter().map(|row| row.key.as_ref().map(Untrusted::raw)).collect();
+    for row in before.rows.iter().filter(|row| !kept.contains(&row.key.as_ref().map(Untrusted::raw))) {
         lines.push(whole_row(row, come_word, gone_word));
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::model::{FieldType, ItemRecord, Lang, Phrase, RowRecord, RunHead, RunRecord, Target, Value};
+use crate::model::{FieldType, ItemRecord, Lang, Mark, Phrase, RowRecord, RunHead, RunRecord, Target, Untrusted, Value};
 use crate::report::format::Format;
 use crate::report::found::Found;
 use crate::report::source::Source;
@@ -85,12 +85,7 @@ impl<'a> Context<'a> {
     /// The measures of a row, each with its label: `Used 93.1 %`; the first fields where the rule names none.
     pub(super) fn measures(&self, item: &ItemRecord, row: &RowRecord) -> String {
         let shown: Vec<String> = if row.measures.is_empty() {
-            row.row
-                .iter()
-                .filter(|(name, _)| !self.is_key(row, name))
-                .take(3)
-                .map(|(name, value)| self.labelled(item, name, value))
-                .collect()
+            row.row.iter().filter(|(name, _)| !is_key(row, name)).take(3).map(|(name, value)| self.labelled(item, name, value)).collect()
         } else {
             row.measures
                 .iter()
@@ -120,6 +115,11 @@ impl<'a> Context<'a> {
         if let Some(rule) = found.row.and_then(|row| row.rule.as_ref()) {
             let origin = self.origin(&rule.origin);
             parts.push(self.format.pick(format!("threshold: {} ({origin})", rule.source), format!("阈值：{}（{origin}）", rule.source)));
+        }
+        for mark in found.row.iter().flat_map(|row| &row.marks) {
+            if let Mark::Silenced { window } = mark {
+                parts.push(self.format.pick(format!("silenced by window {window}"), format!("维护窗口 {window} 内静默")));
+            }
         }
         if parts.is_empty() {
             parts.push(found.outcome().label().get(lang).to_owned());
@@ -155,11 +155,6 @@ impl<'a> Context<'a> {
     fn labelled(&self, item: &ItemRecord, name: &str, value: &Value) -> String {
         format!("{} {}", self.label(item, name), self.format.value(value, Self::field_type(item, name)))
     }
-
-    fn is_key(&self, row: &RowRecord, name: &str) -> bool {
-        let text = row.row.get(name).and_then(Value::as_text);
-        text.is_some() && text == row.key.as_ref().map(|key| key.raw())
-    }
 }
 
 /// The number that people quote: playbook, start in the report's zone, and the end of the run's id.
@@ -174,4 +169,10 @@ pub fn report_number(head: &RunHead) -> String {
 /// The zone of the run; one that we do not know is UTC, and the cover says which zone is meant.
 pub(super) fn zone(head: &RunHead) -> Tz {
     Tz::from_str(&head.timezone).unwrap_or(Tz::UTC)
+}
+
+/// Whether a field only repeats the row's key, which stands beside it anyway.
+fn is_key(row: &RowRecord, name: &str) -> bool {
+    let text = row.row.get(name).and_then(Value::as_text);
+    text.is_some() && text == row.key.as_ref().map(Untrusted::raw)
 }

@@ -14,6 +14,8 @@ use crate::model::{FieldType, ItemKind, ItemRecord, Lang, Outcome, Value};
 const CONNECTION: &str = "connection";
 /// Values named in a check's line before the rest is only counted.
 const NAMED: usize = 4;
+/// Characters of each.
+const NAMED_CHARACTERS: usize = 90;
 
 /// One class.
 #[derive(Clone, Debug, Serialize)]
@@ -119,14 +121,9 @@ fn check_line(context: &Context<'_>, items: &[&ItemRecord]) -> CheckLine {
         })
         .collect();
     let rows: Vec<RowLine> = items.iter().flat_map(|item| row_lines(context, item)).collect();
-    let method = find(&first.check).map(|entry| entry.meta.asks.get(format.lang).to_owned());
     CheckLine {
         title: context.title(first),
-        method: method.unwrap_or_else(|| match first.kind {
-            ItemKind::Reachable => format.pick("Connects and logs in.", "建立连接并登录。").to_owned(),
-            ItemKind::Person => format.pick("A person answers.", "由人员答复。").to_owned(),
-            _ => first.check.clone(),
-        }),
+        method: method(context, first),
         standard: if first.kind == ItemKind::Reachable {
             format.pick("lets us in", "可连接并登录").to_owned()
         } else {
@@ -143,12 +140,34 @@ fn check_line(context: &Context<'_>, items: &[&ItemRecord]) -> CheckLine {
     }
 }
 
+fn method(context: &Context<'_>, item: &ItemRecord) -> String {
+    let format = context.format;
+    match item.kind {
+        ItemKind::Reachable => format.pick("Connects and logs in.", "建立连接并登录。").to_owned(),
+        ItemKind::Check => find(&item.check).map_or_else(|| item.check.clone(), |entry| entry.meta.asks.get(format.lang).to_owned()),
+        ItemKind::Trend => {
+            format.pick("Judges how values change from inspection to inspection.", "根据历次巡检的数值变化判断。").to_owned()
+        }
+        ItemKind::Across => format.pick("Judges the targets of a check together.", "对同一检查的多个对象综合判断。").to_owned(),
+        ItemKind::Person => format.pick("A person answers.", "由人员答复。").to_owned(),
+    }
+}
+
 /// The range of the first measure over all rows, and the worst rows by name.
 fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
     let format = context.format;
     let mut parts = Vec::new();
+    let rows = items.iter().map(|item| item.rows.len()).sum::<usize>();
     if let Some(range) = range(context, items) {
         parts.push(range);
+    } else if rows > 0 {
+        let fine = items.iter().flat_map(|item| &item.rows).filter(|row| matches!(row.outcome, Outcome::Ok | Outcome::Info)).count();
+        let (fine, rows) = (format.count(fine), format.count(rows));
+        parts.push(format.pick(format!("{fine} of {rows} rows ok"), format!("{rows} 行中 {fine} 行正常")));
+    } else {
+        let fine = items.iter().filter(|item| matches!(item.outcome, Outcome::Ok | Outcome::Info)).count();
+        let (fine, all) = (format.count(fine), format.count(items.len()));
+        parts.push(format.pick(format!("{fine} of {all} ok"), format!("{all} 项中 {fine} 项正常")));
     }
     let mut bad: Vec<(u8, String)> = Vec::new();
     let mut more = 0;
@@ -156,7 +175,8 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
         for row in item.rows.iter().filter(|row| row.outcome.is_problem()) {
             // Only so many are put into words; a check may have thousands.
             if bad.len() < NAMED * 8 {
-                bad.push((row.outcome.severity(), format!("{} {}", context.object(item, Some(row)), context.measures(item, row))));
+                let text = format!("{} {}", context.object(item, Some(row)), context.measures(item, row));
+                bad.push((row.outcome.severity(), shorten(text)));
             } else {
                 more += 1;
             }
@@ -169,7 +189,16 @@ fn value(context: &Context<'_>, items: &[&ItemRecord]) -> String {
         let more = format.count(more);
         parts.push(format.pick(format!("{more} more in section 3"), format!("其余 {more} 项见第 3 节")));
     }
-    if parts.is_empty() { "—".to_owned() } else { parts.join(format.pick("; ", "；")) }
+    parts.join(format.pick("; ", "；"))
+}
+
+/// A glance, for a line that names several; section 3 has the whole.
+fn shorten(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(NAMED_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 fn range(context: &Context<'_>, items: &[&ItemRecord]) -> Option<String> {

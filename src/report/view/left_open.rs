@@ -6,7 +6,6 @@ use super::context::Context;
 use super::status::Status;
 use crate::model::ItemKind;
 use crate::report::compare::{Comparison, Earlier, Fate};
-use crate::report::format::days_between;
 
 /// The problems of the last inspection.
 #[derive(Clone, Debug, Serialize)]
@@ -96,7 +95,7 @@ fn line(context: &Context<'_>, earlier: &Earlier<'_>) -> LeftLine {
         now: now(context, earlier),
         owner: context.owner(&was.item.key.target),
         first_seen: if on_record.is_some() { day } else { format.pick(format!("{day} or earlier"), format!("{day} 或更早")) },
-        days: days_between(first_seen, context.now()),
+        days: format.days(first_seen, context.now()).max(0),
     }
 }
 

@@ -8,6 +8,8 @@ mod capacity;
 mod changes;
 mod context;
 mod cover;
+mod coverage;
+mod decisions;
 mod detail;
 mod left_open;
 mod not_inspected;
@@ -16,6 +18,7 @@ mod page;
 mod problems;
 mod red;
 mod status;
+mod verdict;
 
 use serde::Serialize;
 
@@ -46,7 +49,7 @@ pub enum View {
     /// A run whose ledger balances.
     Whole(Box<Whole>),
     /// A run whose ledger does not: one page with both sums, and nothing else.
-    Red(RedPage),
+    Red(Box<RedPage>),
 }
 
 /// The pages of a run.
@@ -66,12 +69,16 @@ pub struct Whole {
     pub conclusion: Conclusion,
     /// 3: open problems, worst first.
     pub problems: Vec<ProblemLine>,
+    /// 3: what to say when there is none.
+    pub problems_note: &'static str,
     /// 3: problems that a waiver covers.
     pub accepted: Vec<AcceptedLine>,
     /// 4.
     pub left_open: LeftOpen,
     /// 5.
     pub not_inspected: Vec<NotInspectedLine>,
+    /// 5: what to say when there is nothing.
+    pub not_inspected_note: &'static str,
     /// 6.
     pub classes: Vec<ClassView>,
     /// 7.
@@ -106,12 +113,15 @@ impl View {
 pub fn view(source: &Source<'_>, lang: Lang) -> View {
     let context = Context::new(source, lang);
     if !source.run.tally().balances() {
-        return View::Red(red::red_page(&context));
+        return View::Red(Box::new(red::red_page(&context)));
     }
     let comparison = compare(source.run, source.previous);
     let problems = problems::problem_lines(&context, &comparison);
     let capacity = capacity::capacity(&context);
     let not_inspected = not_inspected::lines(&context);
+    // An empty plan has no problem and lacks nothing, and must not sound as if that were good.
+    let nothing_checked = source.run.tally().judged() == 0;
+    let unless_empty = |note: &'static str| if nothing_checked { context.words.nothing_checked } else { note };
     View::Whole(Box::new(Whole {
         lang: context.format.pick("en", "zh-CN"),
         words: context.words,
@@ -124,6 +134,8 @@ pub fn view(source: &Source<'_>, lang: Lang) -> View {
         classes: detail::classes(&context),
         changes: changes::changes(&context),
         appendix: appendix::appendix(&context),
+        problems_note: unless_empty(context.words.no_problems),
+        not_inspected_note: unless_empty(context.words.no_not_inspected),
         problems,
         not_inspected,
         capacity,

@@ -27,10 +27,12 @@ pub struct NotInspectedLine {
     pub reason: String,
 }
 
+/// By severity, target and reason; a sorted map keeps the order stable.
+type Group<'a> = (std::cmp::Reverse<u8>, &'a str, String);
+
 pub(super) fn lines(context: &Context<'_>) -> Vec<NotInspectedLine> {
     let format = context.format;
-    // By severity, target and reason; the map keeps the order stable.
-    let mut groups: BTreeMap<(std::cmp::Reverse<u8>, &str, String), (Status, Vec<String>)> = BTreeMap::new();
+    let mut groups: BTreeMap<Group<'_>, (Status, Vec<String>)> = BTreeMap::new();
     for found in unjudged(context.run) {
         let reason = found.row.and_then(|row| row.reason.as_ref()).or(found.item.reason.as_ref());
         let reason = reason

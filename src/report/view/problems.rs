@@ -7,7 +7,6 @@ use super::status::Status;
 use crate::model::{ItemKind, Mark, Outcome};
 use crate::report::compare::Comparison;
 use crate::report::expiry::ending;
-use crate::report::format::days_between;
 use crate::report::found::{Found, problems};
 
 /// One open problem.
@@ -145,8 +144,9 @@ fn line(context: &Context<'_>, comparison: &Comparison<'_>, found: &Found<'_>) -
         system: context.system(&item.key.target),
         owner: context.owner(&item.key.target),
         first_seen: if at_least { format.pick(format!("{first} or earlier"), format!("{first} 或更早")) } else { first },
-        days: days_between(first_seen, context.now()),
-        is_new: !known && first_seen >= context.run.head.started,
+        days: format.days(first_seen, context.now()).max(0),
+        // Without anything to compare with nobody knows whether it is new.
+        is_new: !known && (context.source.previous.is_some() || on_record.is_some()) && first_seen >= context.run.head.started,
         advice: or_dash(super::phrase(context, &item.advice, "")),
         runbook: item.runbook.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://")),
         deadline: deadline.unwrap_or_else(|| format.pick("not set", "未设定").to_owned()),
