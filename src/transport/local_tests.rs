@@ -278,7 +278,7 @@ async fn a_script_that_was_stopped_is_ended_by_its_own_watchdog() {
     // The shell that asks stops itself, as it would on a line that takes no more bytes; only the ticker is left to end it.
     let script = text(Duration::from_secs(1), false, &["echo begun; sleep 4755.5"]).replace("hard_s=11", "hard_s=3");
     let script = script.replace("    running=$!\n", "    running=$!\n    sleep 0.3; kill -STOP $$\n");
-    let (printed, is_good) = run(&mut tokio::process::Command::new("dash").arg("-s"), &script).await;
+    let (printed, is_good) = run(tokio::process::Command::new("dash").arg("-s"), &script).await;
     assert!(printed.contains(" b 0 ") && !printed.contains(" q ") && !is_good, "{printed}");
     assert!(!alive("sleep 4755.5"));
 }
@@ -287,7 +287,7 @@ async fn a_script_that_was_stopped_is_ended_by_its_own_watchdog() {
 async fn where_groups_cannot_be_made_a_hung_probe_is_ended_with_all_beneath_it() {
     let script = text(Duration::from_secs(20), false, &["echo begun; sleep 4766.5 | cat", "echo after"]);
     let script = script.replace("command -v setsid", "command -v no-such-setsid");
-    let (printed, is_good) = run(&mut tokio::process::Command::new("dash").arg("-s"), &script).await;
+    let (printed, is_good) = run(tokio::process::Command::new("dash").arg("-s"), &script).await;
     assert!(printed.contains("begun") && printed.contains("after") && is_good, "{printed}");
     assert!(!alive("sleep 4766.5"));
 }
