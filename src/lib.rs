@@ -19,7 +19,6 @@ pub mod round;
 pub mod runner;
 pub mod schedule;
 pub mod secret;
-pub mod shipped;
 pub mod store;
 pub mod transport;
 pub mod yaml;

@@ -32,7 +32,7 @@ pub struct PlanArgs {
 
 /// Prints the plan.
 pub fn plan(args: &PlanArgs, places: &Places) -> Exit {
-    let narrow = Narrow { targets: args.target.clone(), lines: args.only.clone() };
+    let narrow = Narrow { targets: args.target.clone(), lines: args.only.clone(), ..Narrow::default() };
     let (loaded, plan) = load::plan(&places.site(), &args.playbook, &narrow);
     loaded.show_faults();
     let Some(plan) = plan.filter(|_| !loaded.faults.any_error()) else { return Exit::BadInput };

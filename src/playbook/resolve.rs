@@ -10,6 +10,9 @@ use super::params;
 use super::plan::{ItemTexts, Plan, PlanLimits, PlannedCheck, PlannedItem, PlannedWaiver, PlannedWindow, Work};
 use super::rules::{Compiler, Step, plain_thresholds, report_idle};
 use super::site::Site;
+use super::waiver::WaiverDoc;
+use chrono::{DateTime, Utc};
+
 use crate::basis::Given;
 use crate::check::{Bound, Class, Entry};
 use crate::checks;
@@ -26,6 +29,8 @@ pub struct Narrow {
     pub targets: Vec<String>,
     /// Only these lines; empty is all.
     pub lines: Vec<String>,
+    /// The moment for which waivers are judged; now unless said.
+    pub now: Option<DateTime<Utc>>,
 }
 
 /// Makes the plan of `playbook`. With errors among `faults` there may still be one, which must not be run.
@@ -57,6 +62,7 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         faults,
         base,
         timezone,
+        now: narrow.now.unwrap_or_else(Utc::now),
         limits: limits(site, playbook),
         by_target: BTreeMap::new(),
         across: Vec::new(),
@@ -103,6 +109,7 @@ struct Planner<'a> {
     faults: &'a mut Faults,
     base: BTreeSet<usize>,
     timezone: chrono_tz::Tz,
+    now: DateTime<Utc>,
     limits: PlanLimits,
     by_target: BTreeMap<usize, Vec<PlannedItem>>,
     across: Vec<PlannedItem>,
@@ -333,7 +340,9 @@ impl<'a> Planner<'a> {
     fn with_waivers(&mut self, line: &Line, position: usize, made: &Shared) -> Arc<Rules> {
         let site = self.site;
         let mut rules = Arc::clone(&made.rules);
-        for (at, waiver) in site.waivers.iter().enumerate().filter(|(_, waiver)| waiver.check.value == line.doc.check.value) {
+        let of_check = |waiver: &WaiverDoc| waiver.check.value == line.doc.check.value && waiver.ends_at(self.timezone) > self.now;
+        let waivers: Vec<(usize, &'a WaiverDoc)> = site.waivers.iter().enumerate().filter(|(_, waiver)| of_check(waiver)).collect();
+        for (at, waiver) in waivers {
             if waiver.targets.as_ref().is_some_and(|targets| !self.selected(targets).contains(&position)) {
                 continue;
             }
@@ -499,7 +508,8 @@ impl<'a> Planner<'a> {
         let work = if target.kind.has_transport() {
             let site = self.site;
             let mut waivers = Vec::new();
-            for waiver in &site.waivers {
+            let (timezone, now) = (self.timezone, self.now);
+            for waiver in site.waivers.iter().filter(|waiver| waiver.ends_at(timezone) > now) {
                 let covers = waiver.check.value == "reachable" || waiver.covers_unreachable;
                 if covers && waiver.targets.as_ref().is_none_or(|targets| self.selected(targets).contains(&position)) {
                     waivers.extend(self.compiler.waiver(waiver, &[], &Values::new(), self.timezone, self.faults));
