@@ -448,6 +448,20 @@ async fn a_target_that_the_jump_host_cannot_reach_is_told_with_its_words() {
     drop(inner);
 }
 
+#[tokio::test]
+async fn jump_hosts_that_form_a_circle_are_a_fault_of_ours() {
+    let host = |id: &str, via: &str| {
+        let mut target = Target::new(id, rounds::model::Kind::Host);
+        target.via = vec![via.to_owned()];
+        target.login = Some(Arc::new(Login { user: Some("nobody".to_owned()), ..Login::default() }));
+        target
+    };
+    let mut lines = lines(Vec::new());
+    lines.targets = Arc::new([("a", "b"), ("b", "a")].map(|(id, via)| (id.to_owned(), Arc::new(host(id, via)))).into());
+    let (kind, text) = Way { lines, target: host("c", "a") }.failure().await;
+    assert!(kind == FailureKind::OurSide && text.contains("circle"), "{text}");
+}
+
 // ---- What it carries
 
 #[tokio::test]

@@ -318,6 +318,17 @@ async fn a_script_that_was_stopped_is_ended_by_its_own_watchdog() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_ended_is_named() {
+    // Only the runner of the probe can be killed here, as with processes of root or on dead storage.
+    let script = text(Duration::from_secs(20), false, &["trap '' TERM; sleep 5.25; sleep 5.25", "echo after"]);
+    let script = script.replace(r#"kill -"$1" -"$running""#, r#"kill -"$1" "$running""#);
+    let (printed, is_good) = run(tokio::process::Command::new("dash").arg("-s"), &script).await;
+    let closing = printed.lines().find(|line| line.contains(" z 0 ")).unwrap();
+    let named: Vec<i32> = closing.split(' ').skip(5).map(|pid| pid.parse().unwrap()).collect();
+    assert!(!named.is_empty() && closing.contains(" 1 ") && printed.contains("after") && is_good, "{printed}");
+}
+
+#[tokio::test]
 async fn where_groups_cannot_be_made_a_hung_probe_is_ended_with_all_beneath_it() {
     let script = text(Duration::from_secs(20), false, &["echo begun; sleep 4766.5 | cat", "echo after"]);
     let script = script.replace("command -v setsid", "command -v no-such-setsid");
