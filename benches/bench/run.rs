@@ -159,7 +159,7 @@ fn render(folder: &std::path::Path, run: &RunRecord) {
     // The same rows for both: what the PDF holds, laid out by the page's own template and printed by Chromium.
     let view = report::view(&source, Lang::Zh).for_paper();
     let data = serde_json::to_value(&view).expect("a view is JSON");
-    let templates = Templates::default().of_kind("html.hbs");
+    let templates = Templates::default().of_kind("hbs");
     let page = report::html::draw(&templates, "inspection.html.hbs", &data).expect("drawn");
     std::fs::write(folder.join("page.html"), page).expect("a file");
     let chromium =
