@@ -10,6 +10,7 @@ pub mod expr;
 pub mod inventory;
 pub mod judge;
 pub mod model;
+pub mod nearest;
 pub mod playbook;
 pub mod quantity;
 pub mod read_only;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use regex::RegexBuilder;
 
 use super::check::{Checker, Typed};
-use super::fault::nearest;
 use super::node::{FieldRef, Loop, Node, TextTest, Total};
 use super::scope::Subject;
 use super::syntax::{Syntax, SyntaxKind};
 use super::types::Type;
 use super::version;
 use super::within::DayRange;
+use crate::nearest::nearest;
 
 /// How deep loops may nest.
 const MAX_LOOPS: usize = 2;

@@ -42,7 +42,7 @@ mod within;
 
 pub use env::{Calendar, Env};
 pub use error::EvalError;
-pub use fault::{Fault, Warning, nearest};
+pub use fault::{Fault, Warning};
 pub use scope::{Scope, Vocabulary, name_fault};
 pub use trend::{History, Trend};
 pub use types::Type;

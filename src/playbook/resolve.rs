@@ -20,7 +20,8 @@ use crate::inventory::Inventory;
 use crate::inventory::document::Selection;
 use crate::judge::Rules;
 use crate::model::{ItemKey, Lang, Message, Phrase, Target, Text};
-use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned};
 
 /// What the person who runs a playbook asks for besides.
 #[derive(Clone, Debug, Default)]
