@@ -286,7 +286,7 @@ impl Resolver<'_> {
             Kind::Http => match &target.url {
                 None => lacks("url", "url: https://erp.example"),
                 Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
-                    lacks("url", "it begins with https:// or http://")
+                    lacks("url", "it begins with https:// or http://");
                 }
                 Some(_) => {}
             },

@@ -9,7 +9,7 @@ use crate::nearest::nearest;
 use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span};
 
 /// Merges `layers` (weakest first) and binds them to `entry`.
-pub fn bind(entry: &Entry, layers: &[&[(Key, Node)]], at: Span, faults: &mut Faults) -> Option<Arc<dyn Bound>> {
+pub(super) fn bind(entry: &Entry, layers: &[&[(Key, Node)]], at: Span, faults: &mut Faults) -> Option<Arc<dyn Bound>> {
     let schema = entry.schema();
     let properties = schema.get("properties").and_then(Value::as_object);
     let mut merged: Map<String, Value> = Map::new();

@@ -62,8 +62,8 @@ impl Default for PlanLimits {
     fn default() -> Self {
         Self {
             item: Duration::from_secs(30),
-            target: Duration::from_secs(300),
-            run: Duration::from_secs(3600),
+            target: Duration::from_mins(5),
+            run: Duration::from_hours(1),
             at_once: 32,
             at_once_per_jump: 8,
         }

@@ -1,6 +1,7 @@
 //! From a playbook as written to a plan as meant: every item by name, with its probes and rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -526,7 +527,10 @@ impl<'a> Planner<'a> {
     fn plan(self, items: Vec<PlannedItem>, targets: Vec<Arc<Target>>, calendar: Option<Arc<crate::schedule::Calendar>>) -> Plan {
         let languages: Vec<Lang> = self.playbook.report.languages.iter().filter_map(|code| Lang::from_code(code)).collect();
         let title = if self.playbook.title.is_empty() { Phrase::plain(&self.playbook.id.value) } else { self.playbook.title.clone() };
-        let text = self.site.sources.iter().map(|(_, source)| format!("# {}\n{}\n", source.path.display(), source.text)).collect();
+        let mut text = String::new();
+        for (_, source) in self.site.sources.iter() {
+            let _ = writeln!(text, "# {}\n{}", source.path.display(), source.text);
+        }
         let waivers = self.site.waivers.iter().map(|waiver| PlannedWaiver {
             id: waiver.id.value.clone(),
             reason: waiver.reason.clone(),

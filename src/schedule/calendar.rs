@@ -109,7 +109,7 @@ fn read_dates(node: &Node, faults: &mut Faults) -> BTreeSet<NaiveDate> {
                 dates.insert(on);
             }
             (None, Some(from), Some(to)) if from <= to && (to - from).num_days() < 366 => {
-                dates.extend(from.iter_days().take_while(|date| *date <= to))
+                dates.extend(from.iter_days().take_while(|date| *date <= to));
             }
             _ => faults.push(Fault::error(
                 item.span,

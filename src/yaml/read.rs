@@ -162,10 +162,10 @@ impl Faults {
         match unit::parse(text) {
             Ok(Literal::Duration(seconds)) if seconds > 0.0 => return Some(seconds),
             Ok(Literal::Number(_)) => {
-                self.push(Fault::error(node.span, format!("{text} what?")).help(format!("{what} takes a unit: {text}s, {text}m, {text}h")))
+                self.push(Fault::error(node.span, format!("{text} what?")).help(format!("{what} takes a unit: {text}s, {text}m, {text}h")));
             }
             Ok(_) => {
-                self.push(Fault::error(node.span, format!("{what} is a length of time, not `{text}`")).help("write it like 30s, 5m, 1d2h"))
+                self.push(Fault::error(node.span, format!("{what} is a length of time, not `{text}`")).help("write it like 30s, 5m, 1d2h"));
             }
             Err(error) => self.push(Fault::error(node.span, format!("{what} is a length of time, not `{text}`")).help(error.to_string())),
         }
