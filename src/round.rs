@@ -113,7 +113,17 @@ pub fn head(plan: &Plan, started_by: String, started: DateTime<Utc>) -> RunHead 
         targets: plan.targets.iter().map(|target| (**target).clone()).collect(),
         waivers: waivers.filter(|waiver| waiver.ends <= soon || is_used(plan, &waiver.id)).collect(),
         people: plan.people.iter().map(|person| (person.id.clone(), person.name.clone())).collect(),
+        vocabulary: kept(&plan.words),
+        calendar: plan.calendar.as_deref().map_or(serde_json::Value::Null, kept),
     }
+}
+
+/// What rules rest on, for replaying them.
+///
+/// # Panics
+/// Never: words and dates have a form in JSON.
+fn kept(of: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(of).expect("words and dates have a form in JSON")
 }
 
 fn is_used(plan: &Plan, id: &str) -> bool {
