@@ -70,8 +70,15 @@ pub async fn carry_out(
             }
         }
     }
-    running.await.map_err(|error| RoundError::Runner(error.to_string()))?;
+    let ran = running.await;
     let ended = Utc::now();
+    if let Err(error) = &ran {
+        // Without an end of its own it would go on for ever in the eyes of others.
+        if let Err(second) = store.end_run(&head.id, RunState::Lost, ended).await {
+            tracing::warn!(run = %head.id, %second, "could not mark the run as lost");
+        }
+        return Err(RoundError::Runner(error.to_string()));
+    }
     if let Some(error) = failed {
         // The store may be unable to note even this; it will when it is opened again.
         if let Err(second) = store.end_run(&head.id, RunState::Lost, ended).await {
