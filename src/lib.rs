@@ -15,6 +15,7 @@ pub mod playbook;
 pub mod quantity;
 pub mod read_only;
 pub mod recorded;
+pub mod replay;
 pub mod report;
 pub mod round;
 pub mod runner;

@@ -310,6 +310,7 @@ impl Checker<'_> {
             return self.refuse(period, format!("`{name}` looks back over a length of time"), format!("write {name}({}, 1d)", field.name));
         }
         let of = field.field_type.into();
+        self.looks_back_s = self.looks_back_s.max(seconds);
         let node = if name == "grew" { Node::Grew(field, seconds) } else { Node::Average(field, seconds) };
         Typed::new(node, of)
     }

@@ -545,6 +545,7 @@ impl<'a> Planner<'a> {
             text,
             timezone: self.timezone,
             calendar,
+            words: self.inventory.vocabulary().clone(),
             targets,
             items,
             people: self.inventory.people.values().cloned().collect(),
