@@ -9,8 +9,8 @@ use crate::check::{Entry, RowsAre};
 use crate::checks;
 use crate::judge::{Candidate, Threshold};
 use crate::model::Lang;
+use crate::nearest::nearest;
 use crate::playbook::{Narrow, Work};
-use crate::yaml::nearest;
 
 /// Arguments of `rounds explain`.
 #[derive(Args, Debug)]
@@ -93,7 +93,7 @@ pub fn manual(entry: &Entry, lang: Lang) -> String {
 
 /// The ladder of thresholds of a line on a target.
 fn ladder(args: &ExplainArgs, line: &str, lang: Lang, places: &Places) -> Exit {
-    let narrow = Narrow { targets: args.target.iter().cloned().collect(), lines: vec![line.to_owned()] };
+    let narrow = Narrow { targets: args.target.iter().cloned().collect(), lines: vec![line.to_owned()], ..Narrow::default() };
     let (loaded, plan) = load::plan(&places.site(), &args.subject, &narrow);
     loaded.show_faults();
     let Some(plan) = plan.filter(|_| !loaded.faults.any_error()) else { return Exit::BadInput };

@@ -23,7 +23,9 @@ pub struct LintArgs {
 /// Looks at every file, and plans every playbook on the real inventory.
 pub fn lint(args: &LintArgs, places: &Places) -> Exit {
     let mut loaded = load::site(&places.site(), &args.files);
-    let playbooks: Vec<_> = loaded.site.playbooks.iter().map(|(_, playbook)| playbook.clone()).collect();
+    let own = |id: &str| !loaded.site.shipped.contains(id);
+    let playbooks: Vec<_> =
+        loaded.site.playbooks.iter().filter(|(_, playbook)| own(&playbook.id.value)).map(|(_, playbook)| playbook.clone()).collect();
     for playbook in &playbooks {
         playbook::plan(&loaded.site, &loaded.inventory, playbook, &Narrow::default(), &mut loaded.faults);
     }

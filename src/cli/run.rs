@@ -48,7 +48,7 @@ pub struct RunArgs {
 
 /// Runs.
 pub async fn run(args: RunArgs, places: &Places) -> Exit {
-    let narrow = Narrow { targets: args.target.clone(), lines: args.only.clone() };
+    let narrow = Narrow { targets: args.target.clone(), lines: args.only.clone(), ..Narrow::default() };
     let (loaded, plan) = load::plan(&places.site(), &args.playbook, &narrow);
     loaded.show_faults();
     let Some(plan) = plan.filter(|_| !loaded.faults.any_error()) else { return Exit::BadInput };

@@ -8,7 +8,8 @@ use super::document::{Default_, Entry, InventoryFile, Keys, Selection};
 use super::ranges;
 use crate::expr::{self, Env, Expr, Scope, Type, Vocabulary};
 use crate::model::{Kind, Login, Person, System, Target};
-use crate::yaml::{Fault, Faults, Sources, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Sources, Span, Spanned};
 
 /// Resolves `files` and the targets and groups that lists brought along.
 pub fn resolve(

@@ -7,7 +7,8 @@ use super::site::Site;
 use crate::inventory::Inventory;
 use crate::inventory::document::Selection;
 use crate::model::{FieldType, Value};
-use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span, Spanned};
 
 /// Deepest nesting of `use:`.
 const MAX_DEPTH: usize = 8;

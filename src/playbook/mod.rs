@@ -7,6 +7,7 @@ mod plan;
 mod resolve;
 mod rules;
 pub mod settings;
+pub mod shipped;
 pub mod site;
 pub mod waiver;
 

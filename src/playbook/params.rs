@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::check::{Bound, Entry};
-use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span};
 
 /// Merges `layers` (weakest first) and binds them to `entry`.
 pub(super) fn bind(entry: &Entry, layers: &[&[(Key, Node)]], at: Span, faults: &mut Faults) -> Option<Arc<dyn Bound>> {

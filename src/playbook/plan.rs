@@ -7,8 +7,9 @@ use chrono_tz::Tz;
 
 use crate::basis::Given;
 use crate::check::Bound;
+use crate::expr::Vocabulary;
 use crate::judge::{Rules, WaiverRule};
-use crate::model::{ItemKey, ItemKind, Message, Person, Phrase, Probe, Rule, Target};
+use crate::model::{ItemKey, ItemKind, Message, Person, Phrase, Probe, Standard, Target};
 use crate::schedule::Calendar;
 
 /// Everything that one run will do.
@@ -27,6 +28,8 @@ pub struct Plan {
     pub timezone: Tz,
     /// Which days are worked, for `workday()`.
     pub calendar: Option<Arc<Calendar>>,
+    /// The inventory's words that expressions were compiled against.
+    pub words: Vocabulary,
     /// Targets in the order in which they are looked at.
     pub targets: Vec<Arc<Target>>,
     /// Every item, by target; those across targets last.
@@ -122,7 +125,7 @@ pub struct ItemTexts {
     /// Link to a runbook.
     pub runbook: Option<String>,
     /// The thresholds that hold for most rows.
-    pub thresholds: Vec<Rule>,
+    pub thresholds: Vec<Standard>,
 }
 
 /// What is to be done for an item.

@@ -11,6 +11,9 @@ use super::params;
 use super::plan::{ItemTexts, Plan, PlanLimits, PlannedCheck, PlannedItem, PlannedWaiver, PlannedWindow, Work};
 use super::rules::{Compiler, Step, plain_thresholds, report_idle};
 use super::site::Site;
+use super::waiver::WaiverDoc;
+use chrono::{DateTime, Utc};
+
 use crate::basis::Given;
 use crate::check::{Bound, Class, Entry};
 use crate::checks;
@@ -18,7 +21,8 @@ use crate::inventory::Inventory;
 use crate::inventory::document::Selection;
 use crate::judge::Rules;
 use crate::model::{ItemKey, Lang, Message, Phrase, Target, Text};
-use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned};
 
 /// What the person who runs a playbook asks for besides.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Narrow {
     pub targets: Vec<String>,
     /// Only these lines; empty is all.
     pub lines: Vec<String>,
+    /// The moment for which waivers are judged; now unless said.
+    pub now: Option<DateTime<Utc>>,
 }
 
 /// Makes the plan of `playbook`. With errors among `faults` there may still be one, which must not be run.
@@ -58,6 +64,7 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         faults,
         base,
         timezone,
+        now: narrow.now.unwrap_or_else(Utc::now),
         limits: limits(site, playbook),
         by_target: BTreeMap::new(),
         across: Vec::new(),
@@ -104,6 +111,7 @@ struct Planner<'a> {
     faults: &'a mut Faults,
     base: BTreeSet<usize>,
     timezone: chrono_tz::Tz,
+    now: DateTime<Utc>,
     limits: PlanLimits,
     by_target: BTreeMap<usize, Vec<PlannedItem>>,
     across: Vec<PlannedItem>,
@@ -334,7 +342,9 @@ impl<'a> Planner<'a> {
     fn with_waivers(&mut self, line: &Line, position: usize, made: &Shared) -> Arc<Rules> {
         let site = self.site;
         let mut rules = Arc::clone(&made.rules);
-        for (at, waiver) in site.waivers.iter().enumerate().filter(|(_, waiver)| waiver.check.value == line.doc.check.value) {
+        let of_check = |waiver: &WaiverDoc| waiver.check.value == line.doc.check.value && waiver.ends_at(self.timezone) > self.now;
+        let waivers: Vec<(usize, &'a WaiverDoc)> = site.waivers.iter().enumerate().filter(|(_, waiver)| of_check(waiver)).collect();
+        for (at, waiver) in waivers {
             if waiver.targets.as_ref().is_some_and(|targets| !self.selected(targets).contains(&position)) {
                 continue;
             }
@@ -500,7 +510,8 @@ impl<'a> Planner<'a> {
         let work = if target.kind.has_transport() {
             let site = self.site;
             let mut waivers = Vec::new();
-            for waiver in &site.waivers {
+            let (timezone, now) = (self.timezone, self.now);
+            for waiver in site.waivers.iter().filter(|waiver| waiver.ends_at(timezone) > now) {
                 let covers = waiver.check.value == "reachable" || waiver.covers_unreachable;
                 if covers && waiver.targets.as_ref().is_none_or(|targets| self.selected(targets).contains(&position)) {
                     waivers.extend(self.compiler.waiver(waiver, &[], &Values::new(), self.timezone, self.faults));
@@ -534,6 +545,7 @@ impl<'a> Planner<'a> {
             text,
             timezone: self.timezone,
             calendar,
+            words: self.inventory.vocabulary().clone(),
             targets,
             items,
             people: self.inventory.people.values().cloned().collect(),
@@ -579,7 +591,7 @@ fn given(values: &Values) -> Given {
     given
 }
 
-fn texts(entry: &Entry, doc: &CheckDoc, trend: &str, thresholds: Vec<crate::model::Rule>) -> ItemTexts {
+fn texts(entry: &Entry, doc: &CheckDoc, trend: &str, thresholds: Vec<crate::model::Standard>) -> ItemTexts {
     let mut title = doc.title.clone().unwrap_or_else(|| entry.meta.title.into());
     if trend != doc.id.value {
         title = Phrase { en: title.en.map(|title| format!("{title}: {trend}")), zh: title.zh.map(|title| format!("{title}：{trend}")) };

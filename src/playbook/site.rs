@@ -1,14 +1,16 @@
 //! A site: the folder of files that a team keeps, read and sorted by what each one is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::document::{PartDoc, PlaybookDoc, read_part, read_playbook};
+use super::document::{LineDoc, PartDoc, PlaybookDoc, read_part, read_playbook};
 use super::settings::{SettingsDoc, read_settings};
 use super::waiver::{WaiverDoc, read_waivers};
 use crate::inventory::document::{self as inventory, InventoryFile, More};
 use crate::inventory::lists;
+use crate::nearest::nearest;
 use crate::schedule::{CalendarDoc, Window, read_calendar, read_windows};
-use crate::yaml::{Fault, Faults, FileId, MAX_BYTES, Node, NodeValue, Sources, Span, Spanned, nearest, parse};
+use crate::yaml::{Fault, Faults, FileId, MAX_BYTES, Node, NodeValue, Sources, Span, Spanned, parse};
 
 /// Deepest folder that is looked into, and most files that are read.
 const MAX_DEPTH: usize = 8;
@@ -37,6 +39,8 @@ pub struct Site {
     pub parts: Vec<PartDoc>,
     /// Playbooks.
     pub playbooks: Vec<(FileId, PlaybookDoc)>,
+    /// Ids of playbooks that came with the program because others use them.
+    pub shipped: BTreeSet<String>,
     settings_at: Option<Span>,
 }
 
@@ -73,6 +77,34 @@ impl Site {
         let file = self.sources.add(path, text.clone());
         let Some(root) = parse(file, &text, faults) else { return };
         self.take(file, &root, path.parent().unwrap_or(Path::new("")), faults);
+    }
+
+    /// Reads a playbook that ships as `id`.
+    pub fn read_shipped(&mut self, id: &str, text: &'static str, faults: &mut Faults) {
+        self.shipped.insert(id.to_owned());
+        self.read_text(&PathBuf::from(format!("{id}.yaml")), text, faults);
+    }
+
+    /// Reads the playbooks that ship, are used, and are not in the site.
+    pub fn add_shipped(&mut self, faults: &mut Faults) {
+        loop {
+            let missing = self.used().into_iter().find_map(|id| {
+                let known = self.playbook(id).is_some() || self.parts.iter().any(|part| part.id.value == id);
+                if known { None } else { super::shipped::PLAYBOOKS.iter().find(|(shipped, _)| *shipped == id) }
+            });
+            let Some((id, text)) = missing else { return };
+            self.read_shipped(id, text, faults);
+            // A text that could not be read would be missing again, for ever.
+            if self.playbook(id).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// What `use:` names, anywhere.
+    fn used(&self) -> Vec<&str> {
+        let lines = self.playbooks.iter().flat_map(|(_, playbook)| &playbook.lines).chain(self.parts.iter().flat_map(|part| &part.lines));
+        lines.filter_map(|line| if let LineDoc::Use(used) = line { Some(used.of.value.as_str()) } else { None }).collect()
     }
 
     /// The playbook whose id is `id`.

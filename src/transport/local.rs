@@ -2,9 +2,9 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
@@ -13,8 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::carried::{Carried, END_LIMIT, SHELL, SLACK};
 use super::frames::Stream;
+use super::script;
 use super::{Answer, Asked, FailureKind, Lines, Session, TransportError};
 use crate::model::{Message, Target};
+
+/// How long ending by force may take.
+const FORCE_LIMIT: Duration = Duration::from_secs(2);
 
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
@@ -42,19 +46,20 @@ impl Session for Local {
             return Ok(());
         }
         let mut child = self.spawn()?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
         let ending = tokio::select! {
             ending = converse(&mut child, &mut carried, &answers, &cancel) => ending,
             () = sleep_until(Instant::now() + self.lines.session_limit + SLACK) => Ok("no end within the session's limit"),
         };
-        // Whatever happened: nothing of the script outlives it. Its probes are groups of their own, which it ended itself.
-        if let Some(group) = group
-            && !carried.is_finished()
-        {
-            tracing::warn!(shell.pid = group.as_raw_nonzero().get(), "ending the script by force");
-            let _ = kill_process_group(group, Signal::KILL);
+        // Whatever happened: nothing of the script outlives it.
+        if let Some(pid) = pid.filter(|_| !carried.is_finished() && matches!(child.try_wait(), Ok(None))) {
+            tracing::warn!(shell.pid = pid, "the script did not end when told to: ending it by force");
+            let force = Command::new("/bin/sh").args(["-c", &script::end_by_force(pid)]).stdin(Stdio::null()).output();
+            let _ = timeout(FORCE_LIMIT, force).await;
         }
-        let _ = timeout(END_LIMIT, child.wait()).await;
+        if timeout(FORCE_LIMIT, child.wait()).await.is_err() {
+            tracing::error!(shell.pid = pid, "could not make sure that the script has ended");
+        }
         if !carried.still_running().is_empty() {
             tracing::warn!(pids = ?carried.still_running(), "processes of probes could not be ended");
         }
@@ -76,6 +81,7 @@ impl Local {
         Self { lines, target, shell }
     }
 
+    /// Starts the shell. It is not killed when dropped: the end of its input has it end its probes, too.
     fn spawn(&self) -> Result<Child, TransportError> {
         let (program, argument) = self.shell.split_once(' ').map_or((self.shell, None), |(program, argument)| (program, Some(argument)));
         Command::new(program)
@@ -85,7 +91,6 @@ impl Local {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()
             .map_err(|error| our_side(&format!("cannot start {program}: {error}")))
     }
@@ -101,21 +106,21 @@ async fn converse(
     let (Some(stdin), Some(mut out), Some(mut err)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
         return Err(our_side("the shell was started without pipes"));
     };
-    let mut script = Some((stdin, std::mem::take(&mut carried.text), 0));
+    let mut sending = Some((stdin, std::mem::take(&mut carried.text), 0));
     let (mut out_chunk, mut err_chunk) = (vec![0; CHUNK], vec![0; CHUNK]);
     let (mut out_open, mut err_open) = (true, true);
     let mut give_up_at = None;
     while (out_open || err_open) && !carried.is_finished() {
         let (stream, read) = tokio::select! {
             // Standard input stays open: its end is the order to stop.
-            wrote = write_some(&mut script) => {
+            wrote = write_some(&mut sending) => {
                 if wrote.is_err() {
-                    script = None;
+                    sending = None;
                 }
                 continue;
             }
             () = cancelled(cancel, answers), if give_up_at.is_none() => {
-                script = None;
+                sending = None;
                 give_up_at = Some(Instant::now() + END_LIMIT);
                 continue;
             }
@@ -137,7 +142,7 @@ async fn converse(
         };
         let ready = carried.take(stream, bytes)?;
         if give_up_at.is_none() && !hand_over(ready, answers, cancel).await {
-            script = None;
+            sending = None;
             give_up_at = Some(Instant::now() + END_LIMIT);
         }
     }
@@ -145,8 +150,8 @@ async fn converse(
 }
 
 /// Writes on; once all is written it never returns, so that the pipe stays open.
-async fn write_some(script: &mut Option<(ChildStdin, Vec<u8>, usize)>) -> std::io::Result<()> {
-    match script {
+async fn write_some(sending: &mut Option<(ChildStdin, Vec<u8>, usize)>) -> std::io::Result<()> {
+    match sending {
         Some((stdin, text, sent)) if *sent < text.len() => {
             *sent += stdin.write(&text[*sent..]).await?;
             Ok(())

@@ -76,6 +76,15 @@ async fn one(shell: &'static str, script: &str) -> Capture {
     ask(shell, vec![Probe::shell("one", script)]).await.remove(0)
 }
 
+/// Whether it is gone within a second: what was killed takes a moment to die.
+fn dies(marker: &str) -> bool {
+    let until = Instant::now() + Duration::from_secs(1);
+    while alive(marker) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    !alive(marker)
+}
+
 fn alive(marker: &str) -> bool {
     let output = std::process::Command::new("ps").args(["-A", "-o", "stat=,args="]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).lines().any(|line| line.contains(marker) && !line.starts_with('Z'))
@@ -249,6 +258,31 @@ async fn cancelling_leaves_no_process_within_five_seconds() {
     }
 }
 
+#[tokio::test]
+async fn a_script_that_nobody_waits_for_any_more_ends_by_itself() {
+    let asking = Asking::of("dash").ask(vec![Probe::shell("hung", "sleep 4777.5")]);
+    assert!(tokio::time::timeout(Duration::from_secs(1), asking).await.is_err());
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!alive("sleep 4777.5"));
+}
+
+#[tokio::test]
+async fn a_script_that_does_not_react_is_ended_by_force() {
+    let asking = Asking::of("dash");
+    let cancel = asking.cancel.clone();
+    let stop = "p=$$; for n in 1 2 3 4 5 6; do q=$(ps -o ppid= -p $p | tr -d ' '); case $(ps -o args= -p $q) in 'dash -s') kill -STOP $q; break ;; esac; p=$q; done; sleep 4788.5";
+    let cancelling = async {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert!(alive("sleep 4788.5"));
+        cancel.cancel();
+        Instant::now()
+    };
+    let ((_, ended), cancelled) = tokio::join!(asking.ask(vec![Probe::shell("stops", stop)]), cancelling);
+    assert!(cancelled.elapsed() < Duration::from_secs(5), "{:?}", cancelled.elapsed());
+    assert_eq!(ended, Ok(()));
+    assert!(dies("sleep 4788.5"));
+}
+
 /// The text of a script for `probes`, each within a second.
 fn text(session_limit: Duration, sudo: bool, probes: &[&str]) -> String {
     let terms = super::script::Terms { cap_bytes: CAP, session_limit, sudo, shell: "dash" };
@@ -280,7 +314,18 @@ async fn a_script_that_was_stopped_is_ended_by_its_own_watchdog() {
     let script = script.replace("    running=$!\n", "    running=$!\n    sleep 0.3; kill -STOP $$\n");
     let (printed, is_good) = run(tokio::process::Command::new("dash").arg("-s"), &script).await;
     assert!(printed.contains(" b 0 ") && !printed.contains(" q ") && !is_good, "{printed}");
-    assert!(!alive("sleep 4755.5"));
+    assert!(dies("sleep 4755.5"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_ended_is_named() {
+    // Only the runner of the probe can be killed here, as with processes of root or on dead storage.
+    let script = text(Duration::from_secs(20), false, &["trap '' TERM; sleep 5.25; sleep 5.25", "echo after"]);
+    let script = script.replace(r#"kill -"$1" -"$running""#, r#"kill -"$1" "$running""#);
+    let (printed, is_good) = run(tokio::process::Command::new("dash").arg("-s"), &script).await;
+    let closing = printed.lines().find(|line| line.contains(" z 0 ")).unwrap();
+    let named: Vec<i32> = closing.split(' ').skip(5).map(|pid| pid.parse().unwrap()).collect();
+    assert!(!named.is_empty() && closing.contains(" 1 ") && printed.contains("after") && is_good, "{printed}");
 }
 
 #[tokio::test]

@@ -67,6 +67,17 @@ pub fn preview(asked: &[Asked], sudo: bool) -> String {
     build_with("0".repeat(32), asked, terms).text
 }
 
+/// Kills the script whose shell is `pid`, and all groups that it runs; prints `gone` when it is. For a script that does not
+/// end when its input does.
+pub(super) fn end_by_force(pid: i32) -> String {
+    // The groups are listed first: once the shell is dead, its children are nobody's.
+    format!(
+        "groups=; for stat in /proc/[0-9]*/stat; do read -r line <\"$stat\" || continue; set -- ${{line##*\\) }}; \
+         [ \"$2\" != {pid} ] || groups=\"$groups -$3\"; done 2>/dev/null; \
+         kill -KILL $groups -{pid} {pid} 2>/dev/null; kill -0 {pid} 2>/dev/null || echo gone"
+    )
+}
+
 /// The script for `asked`, with a mark that nobody has seen before.
 pub(super) fn build(asked: &[Asked], terms: Terms) -> Result<Script, TransportError> {
     Ok(build_with(random_mark()?, asked, terms))

@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::fault::{self, code, number};
 use super::line::Line;
 use super::socket::{Phase, Socket, left, wait};
+use crate::model::probe::quote;
 use crate::transport::carried::{Carried, SLACK};
 use crate::transport::frames::Stream;
+use crate::transport::script::end_by_force;
 use crate::transport::{Answer, TransportError};
 
 /// Works with every login shell, csh and fish included.
@@ -176,11 +178,7 @@ impl Carrying<'_> {
         let Some(hello) = carried.hello() else { return };
         let pid = hello.pid;
         tracing::warn!(place = self.place, shell.pid = pid, "the script did not end when told to: ending it by force");
-        // All groups beneath it first: once it is dead, its children are nobody's.
-        let command = format!(
-            "exec /bin/sh -c 'g=; for s in /proc/[0-9]*/stat; do read -r l <$s || continue; set -- ${{l##*\\) }}; [ \"$2\" != {pid} ] || g=\"$g -$3\"; \
-             done 2>/dev/null; kill -KILL $g -{pid} {pid} 2>/dev/null; kill -0 {pid} 2>/dev/null || echo gone'"
-        );
+        let command = format!("exec /bin/sh -c {}", quote(&end_by_force(pid)));
         let deadline = Instant::now() + FORCE_LIMIT;
         let said = self.open(session, socket, &command).and_then(|mut channel| {
             let mut said = Vec::new();
