@@ -34,11 +34,11 @@
 //! | layer | what it is | modules |
 //! |---|---|---|
 //! | 0 | the words above as types; no I/O, no async | [`model`] |
-//! | 1 | the ground: what a check is, languages, transports, the ledger on disk | [`check`], [`columns`], [`compare`], [`expr`], [`quantity`], [`read_only`], [`recorded`], [`secret`], [`store`], [`transport`], [`yaml`] |
+//! | 1 | the ground: what a check is, languages, transports, the ledger on disk | [`check`], [`columns`], [`compare`], [`expr`], [`nearest`], [`quantity`], [`read_only`], [`recorded`], [`secret`], [`store`], [`transport`], [`yaml`] |
 //! | 2 | what people write and pick from | [`checks`] (one check a file), [`inventory`], [`schedule`] |
 //! | 3 | from what is written and read to what is meant | [`basis`], [`judge`], [`playbook`] |
 //! | 4 | the two ends of a run; they meet in the store alone | [`report`], [`runner`] |
-//! | 5 | a whole round, for whoever starts one | [`round`], [`shipped`] |
+//! | 5 | a whole round, or one judged again, for whoever starts it | [`replay`], [`round`] |
 //! | 6 | the command line | [`cli`] |
 //!
 //! Effects are at the edge: [`transport`], [`runner`], [`store`], [`round`] and [`cli`] do I/O; everything else is data and
@@ -59,22 +59,10 @@ pub mod check;
 pub mod columns;
 pub mod compare;
 pub mod expr;
-pub mod quantity;
-pub mod read_only;
-pub mod recorded;
-pub mod inventory;
-pub mod judge;
-pub mod model;
 pub mod nearest;
-pub mod playbook;
 pub mod quantity;
 pub mod read_only;
 pub mod recorded;
-pub mod replay;
-pub mod report;
-pub mod round;
-pub mod runner;
-pub mod schedule;
 pub mod secret;
 pub mod store;
 pub mod transport;
@@ -95,8 +83,8 @@ pub mod report;
 pub mod runner;
 
 // Layer 5
+pub mod replay;
 pub mod round;
-pub mod shipped;
 
 // Layer 6
 pub mod cli;
