@@ -6,7 +6,7 @@ use super::record::in_zone;
 use super::summary::{Paint, shown};
 use crate::model::unit::show_duration;
 use crate::model::untrusted::visible;
-use crate::model::{FieldType, ItemRecord, Lang, Mark, RowRecord, Text, Untrusted};
+use crate::model::{FieldType, ItemRecord, Lang, Mark, Outcome, RowRecord, Text, Untrusted};
 
 /// Words before what they name.
 const REASON: Text = Text::new("reason", "原因");
@@ -39,7 +39,8 @@ pub(super) fn item(item: &ItemRecord, zone: &str, lang: Lang, paint: Paint) -> S
         write_row(&mut text, item, row, lang, paint);
     }
     for rule in item.thresholds.iter().filter(|_| item.rows.is_empty()) {
-        let _ = writeln!(text, "  {}: {} [{}]", THRESHOLD.get(lang), visible(&rule.source), visible(&rule.origin));
+        let level = Outcome::from(rule.level).label().get(lang);
+        let _ = writeln!(text, "  {}: {level}: {} [{}]", THRESHOLD.get(lang), visible(&rule.rule.source), visible(&rule.rule.origin));
     }
     for (number, attempt) in item.attempts.iter().enumerate() {
         let how = attempt.failure.as_ref().map_or_else(|| ANSWERED.get(lang).to_owned(), |failure| visible(&failure.text(lang)));
