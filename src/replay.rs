@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest as _, Sha256};
 
 use crate::basis::Basis;
 use crate::check::{Bound, Earlier};
@@ -24,7 +23,7 @@ use crate::model::{Capture, FieldType, ItemKey, ItemKind, ItemRecord, Outcome, R
 use crate::playbook::ACROSS;
 use crate::runner::{self, Judging, Past, PastError, TrendJudging};
 use crate::schedule::Calendar;
-use crate::store::{Before, Point, SeriesKey, Store, StoreError};
+use crate::store::{Before, Point, SeriesKey, Store, StoreError, sha256};
 
 mod difference;
 
@@ -314,10 +313,6 @@ fn as_stored(item: &ItemRecord) -> Result<ItemRecord, Obstacle> {
         serde_json::to_string(of).and_then(|json| serde_json::from_str(&json)).map_err(|error| obstacle(error.to_string()))
     }
     Ok(ItemRecord { rows: round(&item.rows)?, reason: round(&item.reason)?, ..item.clone() })
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

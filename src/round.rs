@@ -3,11 +3,9 @@
 //! What the command line and the daemon share. A result that could not be recorded is no result.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -16,7 +14,7 @@ use crate::model::run::WaiverNote;
 use crate::model::{ItemKey, ItemRecord, Mark, RunHead, RunRecord, RunState};
 use crate::playbook::Plan;
 use crate::runner::{self, Context, RunEvent};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, sha256};
 use crate::transport::Lines;
 
 /// How many events may wait to be recorded.
@@ -110,7 +108,7 @@ pub fn head(plan: &Plan, started_by: String, started: DateTime<Utc>) -> RunHead 
         playbook: plan.playbook.clone(),
         title: plan.title.clone(),
         playbook_text: plan.text.clone(),
-        playbook_hash: hex(&Sha256::digest(plan.text.as_bytes())),
+        playbook_hash: sha256(plan.text.as_bytes()),
         owner: plan.owner.clone(),
         started_by,
         host: host_name(),
@@ -160,11 +158,4 @@ fn sort(items: &mut [ItemRecord], plan: &Plan) {
 
 fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

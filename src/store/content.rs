@@ -24,6 +24,12 @@ pub(super) fn hash(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }
 
+/// SHA-256 of `bytes` in hexadecimal digits, as `sha256sum` prints it.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&hash(bytes))
+}
+
 /// `hash` in hexadecimal digits, as `sha256sum` prints it.
 pub(super) fn hex(hash: &[u8]) -> String {
     use std::fmt::Write as _;

@@ -46,6 +46,7 @@ use sqlx::{ConnectOptions as _, Sqlite, SqlitePool};
 
 pub use before::Before;
 pub use captures::{Answer, KeptCapture};
+pub use content::sha256;
 pub use error::StoreError;
 pub use findings::{Finding, FindingFilter, FindingState};
 pub use health::Health;
