@@ -1,7 +1,7 @@
 //! The command line over a store: a run of this machine, then every command that reads it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
@@ -27,8 +27,9 @@ impl Place {
         file("inventory.yaml", "inventory: test\ntargets:\n  - { id: here, kind: host, address: local, labels: { role: hub } }\n");
         file(
             "daily.yaml",
-            "playbook: daily\ntargets: [here]\nchecks:\n  - id: disk\n    check: disk-space\n    warn: \"used_pct >= 0\"\n    crit: never\n  \
-             - { id: load, check: load }\n  - { id: uptime, check: uptime }\n  - { id: cpu, check: cpu }\n",
+            "playbook: daily\ntargets: [here]\nchecks:\n  - id: disk\n    check: disk-space\n    warn: \"used_pct >= 0\"\n    crit: never\n    \
+             trend: [{ id: mean, warn: \"average(used_pct, 1s) < 0%\" }]\n  - { id: load, check: load }\n  - { id: uptime, check: uptime }\n  - { id: cpu, check: cpu }\nacross:\n  \
+             - { id: all-up, of: uptime, crit: \"ok_count + warn_count < planned_count\" }\n",
         );
         place
     }
@@ -42,9 +43,13 @@ impl Place {
     }
 
     fn rounds(&self, arguments: &[&str]) -> Output {
+        self.rounds_on(&self.store(), arguments)
+    }
+
+    fn rounds_on(&self, store: &Path, arguments: &[&str]) -> Output {
         let mut command = Command::cargo_bin("rounds").unwrap();
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.folder.path());
-        command.args(["--site", self.site().to_str().unwrap(), "--store", self.store().to_str().unwrap()]).args(arguments);
+        command.args(["--site", self.site().to_str().unwrap(), "--store", store.to_str().unwrap()]).args(arguments);
         command.output().unwrap()
     }
 
@@ -128,15 +133,18 @@ fn raw_answers_are_given_byte_by_byte_to_a_file() {
 #[test]
 fn a_run_replayed_comes_out_the_same() {
     let place = Place::new();
-    // Two runs: rates have an earlier value in the second one.
+    // Two runs: rates have an earlier value in the second one, and so has the trend.
     let first = place.run();
+    std::thread::sleep(std::time::Duration::from_secs(2));
     let second = place.run();
     for run in [&first, &second] {
         let out = place.say(0, &["replay", &run.head.id]);
         assert!(out.contains(&format!("{} identical, 0 different, 0 not possible", run.items.len())), "{out}");
     }
-    let cpu = second.items.iter().find(|item| item.key.line == "cpu").unwrap();
-    assert!(cpu.outcome.is_judged(), "{cpu:?}");
+    for line in ["cpu", "disk.mean", "all-up"] {
+        let item = second.items.iter().find(|item| item.key.line == line).unwrap();
+        assert!(item.outcome.is_judged(), "{item:?}");
+    }
 }
 
 #[test]
@@ -186,7 +194,7 @@ fn two_runs_are_compared_for_a_go() {
     assert_eq!(json["go"], true);
     place.say(3, &["compare", "last", "last"]);
     // All is ignored: nothing was looked at, which is no go.
-    place.say(1, &["compare", &before.head.id, &after.head.id, "--ignore", "disk,load,uptime,cpu,reachable"]);
+    place.say(1, &["compare", &before.head.id, &after.head.id, "--ignore", "disk,disk.mean,load,uptime,cpu,all-up,reachable"]);
 
     place.tamper(&["UPDATE items SET outcome = 'crit', body = replace(body, '\"outcome\":\"warn\"', '\"outcome\":\"crit\"') WHERE line = 'disk' AND run = (SELECT max(no) FROM runs)"]);
     let out = place.say(1, &["compare", &before.head.id, &after.head.id]);
@@ -233,8 +241,9 @@ fn old_runs_are_pruned_after_being_shown_and_backups_overwrite_nothing() {
     let out = place.say(2, &["replay", "last"]);
     assert!(out.contains("retention has removed runs"), "{out}");
     // The copy was made before.
-    assert!(place.say(0, &["--store", copy, "runs"]).contains(&old.head.id[..18]));
-    let out = place.say(0, &["--store", copy, "replay", &new.head.id]);
+    let on_copy = |arguments: &[&str]| String::from_utf8(place.rounds_on(Path::new(copy), arguments).stdout).unwrap();
+    assert!(on_copy(&["runs"]).contains(&old.head.id[..18]));
+    let out = on_copy(&["replay", &new.head.id]);
     assert!(out.contains("0 different, 0 not possible"), "{out}");
 }
 

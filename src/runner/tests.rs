@@ -31,8 +31,8 @@ fn plan(count: usize) -> Plan {
         ("inventory.yaml", format!("inventory: test\ntargets:\n{targets}")),
         (
             "playbook.yaml",
-            "playbook: daily\ntargets: all\nchecks:\n  - { id: load, check: load }\n  - { id: uptime, check: uptime }\nacross:\n  \
-             - { id: enough, check: load, crit: \"ok_count < 0\" }\n"
+            "playbook: daily\nchecks:\n  - { id: load, check: load }\n  - { id: uptime, check: uptime }\nacross:\n  \
+             - { id: enough, of: load, crit: \"ok_count < 0\" }\n"
                 .to_owned(),
         ),
     ];
