@@ -7,8 +7,8 @@ use clap::Args;
 use super::exit::Exit;
 use super::load;
 use super::places::Places;
-use crate::model::Lang;
 use crate::model::probe::Ask;
+use crate::model::{Lang, Outcome};
 use crate::playbook::{Narrow, Plan, PlannedItem, Work};
 
 /// Arguments of `rounds plan`.
@@ -79,8 +79,8 @@ fn show_item(item: &PlannedItem, names_only: bool) {
             for command in privileged {
                 println!("    · as root: {command}");
             }
-            for rule in &item.texts.thresholds {
-                println!("    · {} ({})", rule.source, rule.origin);
+            for standard in &item.texts.thresholds {
+                println!("    · {}: {} ({})", Outcome::from(standard.level).id(), standard.rule.source, standard.rule.origin);
             }
         }
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::message::Message;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Verdict};
 use super::text::Phrase;
 use super::untrusted::Untrusted;
 use super::value::{FieldType, Row};
@@ -59,6 +59,15 @@ pub struct Rule {
     pub source: String,
     /// Where it is written: `FILE:LINE`, or `catalogue`.
     pub origin: String,
+}
+
+/// A threshold as it stands for most rows of an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standard {
+    /// What it gives when it is met.
+    pub level: Verdict,
+    /// The threshold.
+    pub rule: Rule,
 }
 
 /// A mark on a verdict; it never changes the outcome.
@@ -150,7 +159,7 @@ pub struct ItemRecord {
     /// The rows' fields.
     pub fields: Vec<FieldNote>,
     /// What the rule is, when no row says so: the item's `warn` and `crit` as they stand for most rows.
-    pub thresholds: Vec<Rule>,
+    pub thresholds: Vec<Standard>,
     /// What to do about a problem.
     pub advice: Phrase,
     /// Why it matters.

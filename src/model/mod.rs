@@ -14,7 +14,7 @@ pub mod unit;
 pub mod untrusted;
 pub mod value;
 
-pub use item::{Attempt, ItemKey, ItemKind, ItemRecord, Mark, RowRecord, RowsAre, Rule};
+pub use item::{Attempt, ItemKey, ItemKind, ItemRecord, Mark, RowRecord, RowsAre, Rule, Standard};
 pub use message::Message;
 pub use outcome::{Outcome, Verdict};
 pub use probe::{Capture, Ended, Probe};

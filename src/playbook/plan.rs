@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use crate::basis::Given;
 use crate::check::Bound;
 use crate::judge::{Rules, WaiverRule};
-use crate::model::{ItemKey, ItemKind, Message, Person, Phrase, Probe, Rule, Target};
+use crate::model::{ItemKey, ItemKind, Message, Person, Phrase, Probe, Standard, Target};
 use crate::schedule::Calendar;
 
 /// Everything that one run will do.
@@ -122,7 +122,7 @@ pub struct ItemTexts {
     /// Link to a runbook.
     pub runbook: Option<String>,
     /// The thresholds that hold for most rows.
-    pub thresholds: Vec<Rule>,
+    pub thresholds: Vec<Standard>,
 }
 
 /// What is to be done for an item.

@@ -615,7 +615,7 @@ fn given(values: &Values) -> Given {
     given
 }
 
-fn texts(entry: &Entry, doc: &CheckDoc, trend: &str, thresholds: Vec<crate::model::Rule>) -> ItemTexts {
+fn texts(entry: &Entry, doc: &CheckDoc, trend: &str, thresholds: Vec<crate::model::Standard>) -> ItemTexts {
     let mut title = doc.title.clone().unwrap_or_else(|| entry.meta.title.into());
     if trend != doc.id.value {
         title = Phrase { en: title.en.map(|title| format!("{title}: {trend}")), zh: title.zh.map(|title| format!("{title}：{trend}")) };

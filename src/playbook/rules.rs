@@ -7,7 +7,7 @@ use super::waiver::WaiverDoc;
 use crate::check::{Bound, Field};
 use crate::expr::{self, Expr, Scope, Type, Vocabulary};
 use crate::judge::{Candidate, Rules, Skip, Threshold, WaiverRule};
-use crate::model::{FieldType, Rule};
+use crate::model::{FieldType, Rule, Standard, Verdict};
 use crate::yaml::{Fault, Faults, Sources, Span, Spanned};
 
 /// Origin of the rules that a check brings along.
@@ -226,17 +226,17 @@ fn catalogue(source: Option<&str>, scope: &Scope) -> Option<Candidate> {
 
 /// The thresholds in force for most rows, for tables: the strongest of each level without a condition on rows.
 #[must_use]
-pub fn plain_thresholds(rules: &Rules) -> Vec<Rule> {
-    let strongest = |list: &[Candidate]| {
+pub fn plain_thresholds(rules: &Rules) -> Vec<Standard> {
+    let strongest = |level: Verdict, list: &[Candidate]| {
         let candidate = list.iter().rev().find(|candidate| candidate.rows.is_none())?;
         match &candidate.threshold {
             Threshold::Never => None,
-            Threshold::When(compiled) => Some((compiled.source().to_owned(), candidate.origin.clone())),
+            Threshold::When(compiled) => {
+                Some(Standard { level, rule: Rule { source: compiled.source().to_owned(), origin: candidate.origin.clone() } })
+            }
         }
     };
-    let level =
-        |word: &str, found: Option<(String, String)>| found.map(|(source, origin)| Rule { source: format!("{word}: {source}"), origin });
-    [level("warn", strongest(&rules.warn)), level("crit", strongest(&rules.crit))].into_iter().flatten().collect()
+    [strongest(Verdict::Warn, &rules.warn), strongest(Verdict::Crit, &rules.crit)].into_iter().flatten().collect()
 }
 
 /// Reports every override of a ladder that can never win on the real inventory.

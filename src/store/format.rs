@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::model::item::FieldNote;
-use crate::model::{Attempt, ItemKind, ItemRecord, Message, Phrase, RowRecord, RowsAre, Rule, RunHead, RunState};
+use crate::model::{Attempt, ItemKind, ItemRecord, Message, Phrase, RowRecord, RowsAre, RunHead, RunState, Standard};
 
 /// Version of the JSON that we write. What older versions wrote stays readable.
 pub(super) const FORMAT: i64 = 1;
@@ -27,7 +27,7 @@ pub(super) struct Sheet<'a> {
     pub(super) class: Cow<'a, str>,
     pub(super) rows_are: RowsAre,
     pub(super) fields: Cow<'a, [FieldNote]>,
-    pub(super) thresholds: Cow<'a, [Rule]>,
+    pub(super) thresholds: Cow<'a, [Standard]>,
     pub(super) advice: Cow<'a, Phrase>,
     pub(super) why: Cow<'a, Phrase>,
     pub(super) runbook: Option<Cow<'a, str>>,
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     /// As version 0.1.0 wrote them. They are never edited: when a change makes one unreadable, it needs a new format.
-    const SHEET_1: &str = r#"{"check_version":3,"title":{"en":"Disk space","zh":"磁盘空间"},"class":"system","rows_are":"things","fields":[{"name":"free_pct","field_type":"percent","label":{"en":"Free"}}],"thresholds":[{"source":"free_pct < 20%","origin":"daily.yaml:7"}],"advice":{"en":"Find what grew."},"why":{},"runbook":"https://wiki.example/disk"}"#;
+    const SHEET_1: &str = r#"{"check_version":3,"title":{"en":"Disk space","zh":"磁盘空间"},"class":"system","rows_are":"things","fields":[{"name":"free_pct","field_type":"percent","label":{"en":"Free"}}],"thresholds":[{"level":"warn","rule":{"source":"free_pct < 20%","origin":"daily.yaml:7"}}],"advice":{"en":"Find what grew."},"why":{},"runbook":"https://wiki.example/disk"}"#;
     const BODY_1: &str = r#"{"reason":{"id":"timed-out","limit_s":30.0},"rows":[{"key":"/var","row":[["mount",{"type":"text","value":"/var"}],["free_pct",{"type":"number","value":15.5}],["read_only",{"type":"boolean","value":false}],["age",{"type":"duration","value":60.0}],["since",{"type":"timestamp","value":"2026-03-01T00:00:00Z"}],["users",{"type":"list","value":["a","b"]}],["quota",{"type":"null"}]],"outcome":"warn","reason":{"id":"gone"},"rule":{"source":"free_pct < 20%","origin":"catalogue"},"measures":["free_pct"],"marks":[{"mark":"silenced","window":"night"}]}],"attempts":[{"at":"2026-03-01T00:00:00Z","took_ms":5,"failure":{"id":"cut-off","detail":"reset"}}],"captures":[["df","00ff"]]}"#;
 
     #[test]

@@ -9,6 +9,7 @@ use rounds::model::{
     Attempt, FieldType, ItemKey, ItemKind, ItemRecord, Kind, Mark, Message, Outcome, Phrase, Row, RowRecord, Rule, RunHead, RunRecord,
     System, Target, Untrusted,
 };
+use rounds::model::{Standard, Verdict};
 use rounds::report::{History, TicketNote};
 
 /// Texts of targets that would do harm if anything took them for more than text.
@@ -112,6 +113,11 @@ pub(crate) fn item(line: &str, target: &str, outcome: Outcome) -> ItemRecord {
     }
 }
 
+fn standards(warn: (&str, &str), crit: (&str, &str)) -> Vec<Standard> {
+    let standard = |level, (source, origin)| Standard { level, rule: rule(source, origin) };
+    vec![standard(Verdict::Warn, warn), standard(Verdict::Crit, crit)]
+}
+
 fn rule(source: &str, origin: &str) -> Rule {
     Rule { source: source.to_owned(), origin: origin.to_owned() }
 }
@@ -150,7 +156,7 @@ pub(crate) fn disk(target: &str, mounts: &[(&str, f64)]) -> ItemRecord {
         field("free_bytes", FieldType::Bytes, "Free space", "剩余空间"),
         field("fstype", FieldType::Text, "Type", "类型"),
     ];
-    disk.thresholds = vec![rule("used_pct > 80%", "catalogue"), rule("used_pct > 90%", "playbooks/core.yaml:12")];
+    disk.thresholds = standards(("used_pct > 80%", "catalogue"), ("used_pct > 90%", "playbooks/core.yaml:12"));
     disk.advice = phrase(
         "Find what grew (`du -xh --max-depth=2 MOUNT | sort -h`), remove or move it, rotate logs, or extend the volume.",
         "用 `du -xh --max-depth=2 挂载点 | sort -h` 找出增长点，清理或迁移，配置日志轮转，或扩容。",
@@ -162,7 +168,7 @@ pub(crate) fn disk(target: &str, mounts: &[(&str, f64)]) -> ItemRecord {
         let outcome = verdict(*used);
         let values =
             Row::new().text("mount", *mount).number("used_pct", *used).number("free_bytes", (100.0 - used) * 5e9).text("fstype", "xfs");
-        let met = Some(disk.thresholds[usize::from(outcome == Outcome::Crit)].clone());
+        let met = Some(disk.thresholds[usize::from(outcome == Outcome::Crit)].rule.clone());
         disk.rows.push(row(Some(mount), outcome, values, &["used_pct"], met));
         if outcome.severity() > disk.outcome.severity() {
             disk.outcome = outcome;
@@ -184,8 +190,8 @@ fn single(
 ) -> ItemRecord {
     let mut item = item(line, target, outcome);
     item.fields = vec![field(name, field_type, label.0, label.1)];
-    item.thresholds = vec![rule(rules.0, "catalogue"), rule(rules.1, "catalogue")];
-    let met = Some(item.thresholds[usize::from(outcome == Outcome::Crit)].clone());
+    item.thresholds = standards((rules.0, "catalogue"), (rules.1, "catalogue"));
+    let met = Some(item.thresholds[usize::from(outcome == Outcome::Crit)].rule.clone());
     let values = if field_type == FieldType::Duration { Row::new().duration(name, value) } else { Row::new().number(name, value) };
     item.rows = vec![row(None, outcome, values, &[name], met)];
     item.advice = phrase("See which processes take it and whether that is new.", "查看占用最高的进程，判断是否为新出现的负载。");
@@ -203,7 +209,7 @@ fn certificate(target: &str, names: &[(&str, i64)]) -> ItemRecord {
         field("not_after", FieldType::Timestamp, "Valid until", "有效期至"),
         field("left", FieldType::Duration, "Left", "剩余时间"),
     ];
-    item.thresholds = vec![rule("left < 30d", "catalogue"), rule("left < 7d", "catalogue")];
+    item.thresholds = standards(("left < 30d", "catalogue"), ("left < 7d", "catalogue"));
     item.advice = phrase("Renew the certificate and reload the service.", "续签证书并重新加载服务。");
     item.why = phrase("When it expires, browsers and partners refuse the connection.", "证书到期后，浏览器与合作方将拒绝连接。");
     item.runbook = Some("https://wiki.corp.example/runbooks/certificates".to_owned());
@@ -216,7 +222,13 @@ fn certificate(target: &str, names: &[(&str, i64)]) -> ItemRecord {
         let left = TimeDelta::days(*days);
         #[expect(clippy::cast_precision_loss, reason = "a few days")]
         let values = Row::new().text("name", *name).timestamp("not_after", now() + left).duration("left", left.num_seconds() as f64);
-        item.rows.push(row(Some(name), outcome, values, &["left"], Some(item.thresholds[usize::from(outcome == Outcome::Crit)].clone())));
+        item.rows.push(row(
+            Some(name),
+            outcome,
+            values,
+            &["left"],
+            Some(item.thresholds[usize::from(outcome == Outcome::Crit)].rule.clone()),
+        ));
         if outcome.severity() > item.outcome.severity() {
             item.outcome = outcome;
         }
@@ -237,7 +249,7 @@ fn hostile(target: &str) -> ItemRecord {
         field("state", FieldType::Text, "State", "状态"),
         field("says", FieldType::Text, "Says", "输出"),
     ];
-    item.thresholds = vec![rule("never", "catalogue"), rule("state != \"running\"", "playbooks/core.yaml:31")];
+    item.thresholds = standards(("never", "catalogue"), ("state != \"running\"", "playbooks/core.yaml:31"));
     item.advice =
         phrase("Look at `journalctl -u UNIT`, put the cause right, then start it.", "查看 `journalctl -u 服务名`，排除原因后启动服务。");
     item.why = phrase("A stopped service is missed by the people who use it.", "服务停止将直接影响用户使用。");
@@ -251,7 +263,7 @@ fn hostile(target: &str) -> ItemRecord {
             if at < 6 { Outcome::Warn } else { Outcome::Crit },
             values,
             &["state", "says"],
-            Some(item.thresholds[1].clone()),
+            Some(item.thresholds[1].rule.clone()),
         ));
     }
     item

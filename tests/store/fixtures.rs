@@ -5,6 +5,7 @@ use rounds::model::item::FieldNote;
 use rounds::model::{
     Capture, Ended, FieldType, ItemKey, ItemKind, ItemRecord, Outcome, Phrase, Row, RowRecord, RowsAre, Rule, RunHead, RunState, Tally,
 };
+use rounds::model::{Standard, Verdict};
 use rounds::store::{Recording, Store, StoreError};
 use tempfile::TempDir;
 
@@ -87,7 +88,10 @@ pub(crate) fn item(line: &str, target: &str, at: DateTime<Utc>, outcome: Outcome
             field("free_bytes", FieldType::Bytes),
             field("read_only", FieldType::Boolean),
         ],
-        thresholds: vec![Rule { source: "free_pct < 20%".to_owned(), origin: "daily.yaml:7".to_owned() }],
+        thresholds: vec![Standard {
+            level: Verdict::Warn,
+            rule: Rule { source: "free_pct < 20%".to_owned(), origin: "daily.yaml:7".to_owned() },
+        }],
         advice: Phrase::plain("Find what grew."),
         why: Phrase::plain("A full disk stops databases."),
         runbook: None,

@@ -129,7 +129,7 @@ pub struct Item<'a> {
     /// Fields of the rows.
     pub fields: Vec<FieldNote<'a>>,
     /// Thresholds that hold for most rows.
-    pub thresholds: Vec<Rule<'a>>,
+    pub thresholds: Vec<Standard<'a>>,
     /// The rows.
     pub rows: Vec<RowNote<'a>>,
     /// When its probes were asked, RFC 3339 in UTC.
@@ -175,6 +175,17 @@ pub struct RowNote<'a> {
     pub waiver: Option<Waiver<'a>>,
     /// Id of the window in which nobody is told.
     pub silenced_by: Option<&'a str>,
+}
+
+/// A threshold that holds for most rows.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Standard<'a> {
+    /// `warn` or `crit`: what it gives when it is met.
+    pub level: &'static str,
+    /// The expression as written.
+    pub source: &'a str,
+    /// Where it is written: `FILE:LINE`, or `catalogue`.
+    pub origin: &'a str,
 }
 
 /// A threshold.

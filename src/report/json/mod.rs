@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::{Schema, schema_for};
 use serde_json::Value as Json;
 
-use format::{CaptureNote, FieldNote, Health, Item, Report, RowNote, Rule, Run, Since, Tally, Waiver};
+use format::{CaptureNote, FieldNote, Health, Item, Report, RowNote, Rule, Run, Since, Standard, Tally, Waiver};
 
 use super::compare::{Comparison, Fate, compare};
 use super::found::{Found, problems};
@@ -119,7 +119,7 @@ fn item_note<'a>(source: &Source<'a>, item: &'a ItemRecord, lang: Lang) -> Item<
                 label: field.label.get(lang),
             })
             .collect(),
-        thresholds: item.thresholds.iter().map(rule).collect(),
+        thresholds: item.thresholds.iter().map(standard).collect(),
         rows: item.rows.iter().map(|row| row_note(item, row, lang)).collect(),
         at: rfc3339(item.at),
         took_ms: item.took_ms,
@@ -148,6 +148,10 @@ fn row_note<'a>(item: &ItemRecord, row: &'a RowRecord, lang: Lang) -> RowNote<'a
             Mark::Waived { .. } => None,
         }),
     }
+}
+
+fn standard(standard: &crate::model::Standard) -> Standard<'_> {
+    Standard { level: Outcome::from(standard.level).id(), source: &standard.rule.source, origin: &standard.rule.origin }
 }
 
 fn rule(rule: &crate::model::Rule) -> Rule<'_> {

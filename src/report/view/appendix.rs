@@ -142,7 +142,8 @@ fn thresholds(context: &Context<'_>) -> Vec<ThresholdLine> {
     let mut counted: BTreeMap<(String, &str, &str, &str), usize> = BTreeMap::new();
     for item in &context.run.items {
         // A rule that won for a single row (an override) counts beside those that hold for most rows.
-        let mut rules: Vec<(&str, &str)> = item.thresholds.iter().map(|rule| (rule.source.as_str(), rule.origin.as_str())).collect();
+        let mut rules: Vec<(&str, &str)> =
+            item.thresholds.iter().map(|standard| (standard.rule.source.as_str(), standard.rule.origin.as_str())).collect();
         rules.extend(item.rows.iter().filter_map(|row| row.rule.as_ref()).map(|rule| (rule.source.as_str(), rule.origin.as_str())));
         rules.sort_unstable();
         rules.dedup();

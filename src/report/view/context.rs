@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::model::{FieldType, ItemRecord, Lang, Mark, Phrase, RowRecord, RunHead, RunRecord, Target, Untrusted, Value};
+use crate::model::{FieldType, ItemRecord, Lang, Mark, Outcome, Phrase, RowRecord, RunHead, RunRecord, Standard, Target, Untrusted, Value};
 use crate::report::format::Format;
 use crate::report::found::Found;
 use crate::report::source::Source;
@@ -133,14 +133,14 @@ impl<'a> Context<'a> {
 
     /// The standard of an item, as it stands for most of its rows.
     pub(super) fn standard(&self, item: &ItemRecord) -> String {
-        match item.thresholds.as_slice() {
-            [] => self.format.pick("no threshold", "无阈值").to_owned(),
-            [warn, crit] => self.format.pick(
-                format!("warning: {}; critical: {}", warn.source, crit.source),
-                format!("预警：{}；异常：{}", warn.source, crit.source),
-            ),
-            rules => rules.iter().map(|rule| rule.source.as_str()).collect::<Vec<_>>().join("; "),
+        if item.thresholds.is_empty() {
+            return self.format.pick("no threshold", "无阈值").to_owned();
         }
+        let one = |standard: &Standard| {
+            let level = Outcome::from(standard.level).label().get(self.format.lang);
+            format!("{level}{}{}", self.format.pick(": ", "："), standard.rule.source)
+        };
+        item.thresholds.iter().map(one).collect::<Vec<_>>().join(self.format.pick("; ", "；"))
     }
 
     pub(super) fn field_type(item: &ItemRecord, name: &str) -> Option<FieldType> {
