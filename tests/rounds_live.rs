@@ -11,7 +11,7 @@ mod support {
     pub(crate) mod certificates;
 }
 
-mod rounds_live {
+mod live {
     pub(crate) mod ledger;
     pub(crate) mod ran;
     pub(crate) mod site;

@@ -48,7 +48,10 @@ fn fifteen_thousand_hosts_are_all_there() {
             n % 7
         );
     }
-    let _ = writeln!(waivers, "  - {{ id: W-r, check: reachable, targets: [webs, caches], accepts: crit, reason: r, approved_by: b, ends: 2099-01-01 }}");
+    let _ = writeln!(
+        waivers,
+        "  - {{ id: W-r, check: reachable, targets: [webs, caches], accepts: crit, reason: r, approved_by: b, ends: 2099-01-01 }}"
+    );
     site.file("waivers.yaml", &waivers);
     site.file(
         "playbook.yaml",

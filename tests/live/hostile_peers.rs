@@ -55,7 +55,8 @@ fn shell_of_the_server(site: &Site) -> String {
 fn peers_that_do_not_play_by_the_rules_cost_their_own_items_only() {
     let runtime = Runtime::new().expect("a runtime");
     let site = Site::new();
-    let addresses: Vec<&str> = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].into_iter().chain(SHELLS.iter().map(|(_, address, ..)| *address)).collect();
+    let addresses: Vec<&str> =
+        ["127.0.0.1", "127.0.0.2", "127.0.0.3"].into_iter().chain(SHELLS.iter().map(|(_, address, ..)| *address)).collect();
     let config = shell_of_the_server(&site);
     let sshd = Sshd::with(&Wanted { listen: &addresses, config: &config, ..Wanted::default() }).expect("sshd starts");
     let other = Sshd::start();
@@ -80,7 +81,8 @@ fn peers_that_do_not_play_by_the_rules_cost_their_own_items_only() {
     }
     for (name, peer) in &peers {
         let port = peer.port();
-        targets += &format!("  - {{ id: ssh-{name}, kind: host, address: 127.0.0.1, port: {port}, login: inspect, host_key: \"SHA256:x\" }}\n");
+        targets +=
+            &format!("  - {{ id: ssh-{name}, kind: host, address: 127.0.0.1, port: {port}, login: inspect, host_key: \"SHA256:x\" }}\n");
         targets += &format!("  - {{ id: pg-{name}, kind: postgres, address: 127.0.0.1, port: {port}, login: inspect, tls: disable }}\n");
         targets += &format!("  - {{ id: my-{name}, kind: mysql, address: 127.0.0.1, port: {port}, login: inspect, tls: disable }}\n");
     }
@@ -117,7 +119,10 @@ fn peers_that_do_not_play_by_the_rules_cost_their_own_items_only() {
         expect(id, "reachable", &["ok"]);
         expect(id, "disk", &[expected]);
     }
-    for (name, line) in MANNERS.iter().flat_map(|(name, _)| [("ssh", "load"), ("pg", "sessions"), ("my", "threads")].map(|(kind, line)| (format!("{kind}-{name}"), line))) {
+    for (name, line) in MANNERS
+        .iter()
+        .flat_map(|(name, _)| [("ssh", "load"), ("pg", "sessions"), ("my", "threads")].map(|(kind, line)| (format!("{kind}-{name}"), line)))
+    {
         expect(&name, "reachable", &["crit"]);
         expect(&name, line, &["unreachable"]);
     }
@@ -126,7 +131,13 @@ fn peers_that_do_not_play_by_the_rules_cost_their_own_items_only() {
         expect(id, "page", &["crit", "error", "timed-out", "warn"]);
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(item(&report, "impostor", "reachable")["reason"].as_str().is_some_and(|reason| reason.contains("host key")), "{}", item(&report, "impostor", "reachable"));
+    assert!(
+        item(&report, "impostor", "reachable")["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("identity") && reason.contains("pins")),
+        "{}",
+        item(&report, "impostor", "reachable")
+    );
     // Three tries of ten seconds with their waits are the longest way to find out that nobody is there.
     assert!(ran.took < Duration::from_secs(45), "it took {:?}", ran.took);
     assert!(ran.peak_kib <= idle.peak_kib + MEMORY_KIB, "{} KiB, and {} KiB idle", ran.peak_kib, idle.peak_kib);

@@ -11,7 +11,8 @@ use crate::support::sshd::{Sshd, Wanted, write_private};
 #[test]
 fn databases_are_inspected_through_the_hosts_that_reach_them() {
     let sshd = Sshd::with(&Wanted { listen: &["127.0.0.1", "127.0.0.2"], ..Wanted::default() }).expect("sshd starts");
-    let postgres = Postgres::start(&[("log_connections", "on")], None);
+    let postgres = Postgres::start(&[("log_connections", "on"), ("shared_preload_libraries", "pg_stat_statements")], None);
+    postgres.sql("postgres", "CREATE EXTENSION pg_stat_statements");
     postgres.sql("postgres", "CREATE ROLE ro LOGIN PASSWORD 'ro-words' IN ROLE pg_monitor");
     let mariadb = Mariadb::start(&[], None);
     mariadb.sql(
@@ -57,7 +58,8 @@ fn a_bastion_that_is_gone_costs_only_what_is_behind_it() {
     let site = Site::new();
     let bastion = host("bastion", &sshd, "127.0.0.1", "").replace(&format!("port: {}", sshd.port()), "port: 1");
     let behind = "  - { id: pg, kind: postgres, on: bastion, via: [bastion], login: inspect, tls: disable }\n";
-    let inventory = format!("inventory: test\nlogins:\n{}targets:\n{bastion}{}{behind}", login("inspect", &sshd), host("web1", &sshd, "127.0.0.2", ""));
+    let inventory =
+        format!("inventory: test\nlogins:\n{}targets:\n{bastion}{}{behind}", login("inspect", &sshd), host("web1", &sshd, "127.0.0.2", ""));
     site.file("inventory.yaml", &inventory);
     site.file(
         "playbook.yaml",

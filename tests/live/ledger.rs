@@ -10,8 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use super::ran::Ran;
 
 /// Every outcome that an item may have.
-const OUTCOMES: [&str; 10] =
-    ["ok", "info", "warn", "crit", "not-applicable", "error", "unreachable", "timed-out", "skipped", "not-run"];
+const OUTCOMES: [&str; 10] = ["ok", "info", "warn", "crit", "not-applicable", "error", "unreachable", "timed-out", "skipped", "not-run"];
 
 /// A store that is read.
 pub(crate) struct Ledger {

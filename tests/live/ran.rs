@@ -34,6 +34,7 @@ pub(crate) struct Ran {
     pub(crate) took: Duration,
     /// Most memory that it had at once, in KiB.
     pub(crate) peak_kib: u64,
+    folder: PathBuf,
 }
 
 impl Running {
@@ -78,7 +79,14 @@ impl Running {
             std::thread::sleep(TURN);
         };
         let read = |name: &str| fs::read(self.folder.join(name)).expect("what it said");
-        Ran { status: status.code(), out: read("stdout"), err: read("stderr"), took: self.began.elapsed(), peak_kib: self.peak_kib }
+        Ran {
+            status: status.code(),
+            out: read("stdout"),
+            err: read("stderr"),
+            took: self.began.elapsed(),
+            peak_kib: self.peak_kib,
+            folder: self.folder,
+        }
     }
 
     /// Notes the most memory that it had so far; only a living process tells.
@@ -117,7 +125,7 @@ impl Ran {
     #[track_caller]
     pub(crate) fn report(&self, ending: &str) -> PathBuf {
         let line = self.text().lines().find(|line| line.ends_with(ending));
-        PathBuf::from(line.unwrap_or_else(|| panic!("no report {ending}: {}\n{}", self.text(), self.complaints())))
+        self.folder.join(line.unwrap_or_else(|| panic!("no report {ending}: {}\n{}", self.text(), self.complaints())))
     }
 
     /// The JSON report in English.

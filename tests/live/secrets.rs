@@ -32,7 +32,8 @@ fn no_secret_is_ever_written() {
     let mariadb = Mariadb::start(&[], None);
     mariadb.sql(&format!("CREATE USER ro@127.0.0.1 IDENTIFIED BY '{BY_COMMAND}'"));
     // It says back whatever it was told.
-    let web = runtime.block_on(Web::start(|request| Reply::Page(200, vec![format!("X-Told: {}", request.head.len())], request.head.clone())));
+    let web =
+        runtime.block_on(Web::start(|request| Reply::Page(200, vec![format!("X-Told: {}", request.head.len())], request.head.clone())));
     let mut site = Site::new();
     site.set("PG_WORDS", BY_ENV);
     site.set("TOKEN", TOKEN);
@@ -99,7 +100,12 @@ fn no_secret_is_ever_written() {
     canaries.push(key.lines().nth(3).expect("a line of the key").as_bytes().to_vec());
     let mut written: Vec<(String, Vec<u8>)> =
         site.written().into_iter().map(|file| (file.display().to_string(), fs::read(&file).expect("a file"))).collect();
-    let all_of = ["SELECT hex(head) FROM runs", "SELECT hex(body) FROM contents WHERE body IS NOT NULL", "SELECT body FROM items", "SELECT body FROM sheets"];
+    let all_of = [
+        "SELECT hex(head) FROM runs",
+        "SELECT hex(body) FROM contents WHERE body IS NOT NULL",
+        "SELECT body FROM items",
+        "SELECT body FROM sheets",
+    ];
     for sql in all_of {
         for text in ledger.texts(sql) {
             let bytes = if sql.contains("hex") { inflated(&text) } else { text.into_bytes() };
@@ -108,7 +114,8 @@ fn no_secret_is_ever_written() {
     }
     for lang in ["en", "zh"] {
         let pdf = ran.report(&format!(".{lang}.pdf"));
-        written.push((format!("{lang}.pdf"), Command::new("pdftotext").arg(&pdf).arg("-").output().expect("pdftotext is installed").stdout));
+        written
+            .push((format!("{lang}.pdf"), Command::new("pdftotext").arg(&pdf).arg("-").output().expect("pdftotext is installed").stdout));
     }
     assert!(written.iter().any(|(_, bytes)| contains(bytes, b"postgres-connections")), "what is searched is readable");
     assert!(written.iter().any(|(name, bytes)| name.contains("hex") && contains(bytes, b"Bearer")), "what the web server said is there");
