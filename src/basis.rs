@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Bound;
 use crate::expr::{self, Expr, Scope, Type, Vocabulary};
 use crate::judge::{Candidate, Rules, Skip, Threshold, WaiverRule};
-use crate::model::{FieldType, Phrase, Value, Verdict};
+use crate::model::{FieldType, ItemKey, Phrase, Value, Verdict};
 
 /// Values that rules may use, with their types.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,12 @@ pub struct Basis {
     crit: Vec<CandidateText>,
     skip: Vec<SkipText>,
     waivers: Vec<WaiverText>,
+    /// The items whose rows or outcomes are judged, where those are not its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<ItemKey>,
+    /// How much history a trend wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history_s: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,9 +97,25 @@ impl Basis {
     /// The name under which it is kept beside the probes of an item.
     pub const NAME: &'static str = "basis";
 
-    /// The basis of an item.
+    /// The basis of an item that is judged by a check.
     #[must_use]
     pub fn of(bound: &dyn Bound, rules: &Rules, given: &Given, has_calendar: bool) -> Self {
+        Self::new(bound.params(), rules, given, has_calendar)
+    }
+
+    /// The basis of a trend over the rows of the item `of`, which wants `history_s` of them.
+    #[must_use]
+    pub fn of_trend(bound: &dyn Bound, rules: &Rules, given: &Given, has_calendar: bool, of: &ItemKey, history_s: f64) -> Self {
+        Self { members: vec![of.clone()], history_s: Some(history_s), ..Self::of(bound, rules, given, has_calendar) }
+    }
+
+    /// The basis of an item across targets, over the outcomes of `members`.
+    #[must_use]
+    pub fn of_across(rules: &Rules, members: &[ItemKey]) -> Self {
+        Self { members: members.to_vec(), ..Self::new(serde_json::Value::Null, rules, &Given::default(), false) }
+    }
+
+    fn new(params: serde_json::Value, rules: &Rules, given: &Given, has_calendar: bool) -> Self {
         let text = |expression: &Option<Expr>| expression.as_ref().map(|expression| expression.source().to_owned());
         let candidates = |list: &[Candidate]| {
             let one = |candidate: &Candidate| CandidateText {
@@ -108,7 +130,7 @@ impl Basis {
         };
         Self {
             format: FORMAT,
-            params: bound.params(),
+            params,
             given: given.clone(),
             per_target: rules.per_target,
             has_calendar,
@@ -133,6 +155,8 @@ impl Basis {
                     ends: waiver.ends,
                 })
                 .collect(),
+            members: Vec::new(),
+            history_s: None,
         }
     }
 
@@ -159,15 +183,28 @@ impl Basis {
     /// # Errors
     /// When one no longer compiles.
     pub fn rules(&self, bound: &dyn Bound, words: &Vocabulary) -> Result<Rules, BasisError> {
-        let fields = || bound.fields().iter().map(|field| (field.name.to_string(), field.field_type)).collect::<Vec<_>>();
+        let fields: Vec<_> = bound.fields().iter().map(|field| (field.name.to_string(), field.field_type)).collect();
+        self.rules_over(&fields, words)
+    }
+
+    /// The rules, compiled for rows of `fields` again.
+    ///
+    /// # Errors
+    /// When one no longer compiles.
+    pub fn rules_over(&self, fields: &[(String, FieldType)], words: &Vocabulary) -> Result<Rules, BasisError> {
         let extended = |mut scope: Scope| {
             for (name, field_type) in &self.given.types {
                 scope = scope.given(name.clone(), *field_type);
             }
             if self.has_calendar { scope.with_calendar() } else { scope }
         };
+        let fields = || fields.iter().cloned();
         let row = extended(Scope::row(words, fields()));
-        let whole = if self.per_target { extended(Scope::rows(words, fields())) } else { row.clone() };
+        let whole = match (self.per_target, self.history_s) {
+            (true, _) => extended(Scope::rows(words, fields())),
+            (false, Some(_)) => extended(Scope::trend(words, fields())),
+            (false, None) => row.clone(),
+        };
         let optional = |source: &Option<String>| source.as_deref().map(|source| compile(source, &row)).transpose();
         let candidates = |list: &[CandidateText]| {
             let one = |text: &CandidateText| {

@@ -3,6 +3,7 @@
 //! What the command line and the daemon share. A result that could not be recorded is no result.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -70,8 +71,15 @@ pub async fn carry_out(
             }
         }
     }
-    running.await.map_err(|error| RoundError::Runner(error.to_string()))?;
+    let ran = running.await;
     let ended = Utc::now();
+    if let Err(error) = &ran {
+        // Without an end of its own it would go on for ever in the eyes of others.
+        if let Err(second) = store.end_run(&head.id, RunState::Lost, ended).await {
+            tracing::warn!(run = %head.id, %second, "could not mark the run as lost");
+        }
+        return Err(RoundError::Runner(error.to_string()));
+    }
     if let Some(error) = failed {
         // The store may be unable to note even this; it will when it is opened again.
         if let Err(second) = store.end_run(&head.id, RunState::Lost, ended).await {
@@ -113,7 +121,17 @@ pub fn head(plan: &Plan, started_by: String, started: DateTime<Utc>) -> RunHead 
         targets: plan.targets.iter().map(|target| (**target).clone()).collect(),
         waivers: waivers.filter(|waiver| waiver.ends <= soon || is_used(plan, &waiver.id)).collect(),
         people: plan.people.iter().map(|person| (person.id.clone(), person.name.clone())).collect(),
+        vocabulary: kept(&plan.words),
+        calendar: plan.calendar.as_deref().map_or(serde_json::Value::Null, kept),
     }
+}
+
+/// What rules rest on, for replaying them.
+///
+/// # Panics
+/// Never: words and dates have a form in JSON.
+fn kept(of: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(of).expect("words and dates have a form in JSON")
 }
 
 fn is_used(plan: &Plan, id: &str) -> bool {
@@ -145,5 +163,8 @@ fn host_name() -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -9,8 +9,8 @@ use crate::check::{Entry, RowsAre};
 use crate::checks;
 use crate::judge::{Candidate, Threshold};
 use crate::model::Lang;
+use crate::nearest::nearest;
 use crate::playbook::{Narrow, Work};
-use crate::yaml::nearest;
 
 /// Arguments of `rounds explain`.
 #[derive(Args, Debug)]

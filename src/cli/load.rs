@@ -4,8 +4,9 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use crate::inventory::{self, Inventory};
+use crate::nearest::nearest;
 use crate::playbook::{self, Narrow, Plan, Site, shipped};
-use crate::yaml::{Fault, Faults, FileId, Span, nearest};
+use crate::yaml::{Fault, Faults, FileId, Span};
 
 /// A site read and resolved.
 pub struct Loaded {

@@ -1,16 +1,26 @@
 //! The command line: one file a command, each giving an [`Exit`].
 
+mod backup;
+mod capture_text;
+mod compare;
 pub mod exit;
 mod explain;
+mod item_text;
 mod lint;
 mod load;
 mod places;
 mod plan;
 mod progress;
+mod prune;
+mod record;
 mod render;
+mod replay;
 mod run;
+mod runs;
 mod schema;
+mod show;
 mod summary;
+mod table;
 
 use std::process::ExitCode;
 
@@ -47,6 +57,18 @@ enum Command {
     Schema,
     /// Render the report of a recorded run again
     Report(render::ReportArgs),
+    /// List recorded runs
+    Runs(runs::RunsArgs),
+    /// Show a recorded run, an item of it, or the raw answers of an item
+    Show(show::ShowArgs),
+    /// Judge a recorded run again, offline, and compare with what was recorded
+    Replay(replay::ReplayArgs),
+    /// Tell what changed from one run to another, and whether that is a go
+    Compare(compare::CompareArgs),
+    /// Remove runs and raw answers that are older than they need be kept
+    Prune(prune::PruneArgs),
+    /// Copy the store while it is in use
+    Backup(backup::BackupArgs),
     /// Draws a report in a process of its own
     #[command(hide = true)]
     RenderWorker,
@@ -94,6 +116,12 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Explain(args) => explain::explain(&args, places),
         Command::Schema => schema::schema(),
         Command::Report(args) => render::report(args, places).await,
+        Command::Runs(args) => runs::runs(args, places).await,
+        Command::Show(args) => show::show(args, places).await,
+        Command::Replay(args) => replay::replay(args, places).await,
+        Command::Compare(args) => compare::run(args, places).await,
+        Command::Prune(args) => prune::prune(args, places).await,
+        Command::Backup(args) => backup::backup(args, places).await,
         Command::RenderWorker => Exit::Internal,
     }
 }

@@ -11,12 +11,16 @@ use super::exit::Exit;
 use super::places::Places;
 use super::run::language_of_environment;
 use super::tell;
+use crate::basis::Basis;
 use crate::model::{ItemKey, Lang, RunRecord, Value};
 use crate::report::{self, History, Limits, Shape, Source, Templates};
 use crate::store::{FindingFilter, FindingState, SeriesKey, Store};
 
 /// How far back trend pictures go.
 const HISTORY_DAYS: i64 = 90;
+
+/// Of how many problems the appendix tells the commands.
+const MOST_COMMANDS: usize = 200;
 
 /// What report is wished for.
 #[derive(Args, Clone, Debug)]
@@ -159,7 +163,14 @@ impl Remembered {
             let first = first_seen.entry(finding.problem_key).or_insert(finding.first_seen);
             *first = (*first).min(finding.first_seen);
         }
-        Ok(Self { series, first_seen, commands: HashMap::new() })
+        let mut commands = HashMap::new();
+        let told = run.items.iter().filter(|item| item.outcome.is_problem() || item.outcome.is_unjudged());
+        for item in told.take(MOST_COMMANDS) {
+            let asked = store.asked(&run.head.id, &item.key).await?.unwrap_or_default();
+            let probes: Vec<(String, String)> = asked.into_iter().filter(|(name, _)| name != Basis::NAME).collect();
+            commands.insert(item.key.clone(), probes);
+        }
+        Ok(Self { series, first_seen, commands })
     }
 }
 

@@ -26,7 +26,9 @@ impl Paint {
         Self(false)
     }
 
-    fn outcome(self, outcome: Outcome, text: &str) -> String {
+    /// `text` in the colour of `outcome`.
+    #[must_use]
+    pub fn outcome(self, outcome: Outcome, text: &str) -> String {
         let code = match outcome {
             Outcome::Crit => "1;31",
             Outcome::Warn => "33",

@@ -56,6 +56,8 @@ fn run(items: Vec<ItemRecord>) -> RunRecord {
         targets: Vec::new(),
         waivers: Vec::new(),
         people: Vec::new(),
+        vocabulary: serde_json::Value::Null,
+        calendar: serde_json::Value::Null,
     };
     RunRecord { head, state: RunState::Done, ended: None, items }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use regex::RegexBuilder;
 
 use super::check::{Checker, Typed};
-use super::fault::nearest;
 use super::node::{FieldRef, Loop, Node, TextTest, Total};
 use super::scope::Subject;
 use super::syntax::{Syntax, SyntaxKind};
 use super::types::Type;
 use super::version;
 use super::within::DayRange;
+use crate::nearest::nearest;
 
 /// How deep loops may nest.
 const MAX_LOOPS: usize = 2;
@@ -310,6 +310,7 @@ impl Checker<'_> {
             return self.refuse(period, format!("`{name}` looks back over a length of time"), format!("write {name}({}, 1d)", field.name));
         }
         let of = field.field_type.into();
+        self.looks_back_s = self.looks_back_s.max(seconds);
         let node = if name == "grew" { Node::Grew(field, seconds) } else { Node::Average(field, seconds) };
         Typed::new(node, of)
     }

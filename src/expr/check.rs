@@ -35,13 +35,15 @@ pub(super) struct Checker<'s> {
     pub(super) warnings: Vec<Warning>,
     /// Fields that the expression speaks of, in order.
     pub(super) fields: Vec<String>,
+    /// The longest period that it looks back on, in seconds.
+    pub(super) looks_back_s: f64,
     /// Variables of the loops around the place, outermost first.
     pub(super) variables: Vec<(String, Type)>,
 }
 
 impl<'s> Checker<'s> {
     pub(super) const fn new(source: &'s str, scope: &'s Scope) -> Self {
-        Self { source, scope, faults: Vec::new(), warnings: Vec::new(), fields: Vec::new(), variables: Vec::new() }
+        Self { source, scope, faults: Vec::new(), warnings: Vec::new(), fields: Vec::new(), looks_back_s: 0.0, variables: Vec::new() }
     }
 
     /// Checks the whole expression, which is to give `want`.

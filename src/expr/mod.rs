@@ -42,9 +42,9 @@ mod within;
 
 pub use env::{Calendar, Env};
 pub use error::EvalError;
-pub use fault::{Fault, Warning, nearest};
+pub use fault::{Fault, Warning};
 pub use scope::{Scope, Vocabulary, name_fault};
-pub use trend::{History, Trend};
+pub use trend::{History, Trend, reach_s};
 pub use types::Type;
 
 use check::Checker;
@@ -60,6 +60,7 @@ struct Compiled {
     root: Node,
     of: Type,
     fields: Vec<String>,
+    looks_back_s: f64,
     warnings: Vec<Warning>,
 }
 
@@ -78,7 +79,8 @@ pub fn compile(source: &str, scope: &Scope, want: Type) -> Result<Expr, Vec<Faul
     }
     let mut warnings = checker.warnings;
     warnings.extend(direction::doubts(&tree));
-    Ok(Expr(Arc::new(Compiled { source: source.to_owned(), root, of: want, fields: checker.fields, warnings })))
+    let (fields, looks_back_s) = (checker.fields, checker.looks_back_s);
+    Ok(Expr(Arc::new(Compiled { source: source.to_owned(), root, of: want, fields, looks_back_s, warnings })))
 }
 
 impl Expr {
@@ -92,6 +94,12 @@ impl Expr {
     #[must_use]
     pub fn fields(&self) -> &[String] {
         &self.0.fields
+    }
+
+    /// The longest period that it looks back on (`grew(used_bytes, 30d)`), in seconds; 0 without one.
+    #[must_use]
+    pub fn looks_back_s(&self) -> f64 {
+        self.0.looks_back_s
     }
 
     /// What is allowed in it and probably not meant, when it is a threshold.

@@ -1,11 +1,11 @@
 //! Names: variables of loops, fields, the words of the inventory, and what the caller gives.
 
 use super::check::{Checker, Typed};
-use super::fault::nearest;
 use super::node::{Node, RowRef, Word};
 use super::scope::Subject;
 use super::syntax::{Syntax, SyntaxKind};
 use super::types::Type;
+use crate::nearest::nearest;
 
 impl Checker<'_> {
     pub(super) fn name(&mut self, tree: &Syntax, name: &str) -> Typed {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::types::Type;
 use crate::model::{FieldType, Kind, Target, Value};
 
 /// The words of the inventory: what can be said of targets, and which values occur. A value that nobody carries is a slip.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vocabulary {
     /// Names of labels, each with the values that occur.
     pub labels: BTreeMap<String, BTreeSet<String>>,

@@ -33,6 +33,12 @@ const MARGIN_S: f64 = 8.0 * 86_400.0;
 /// Into how many stretches of time the points of a line are gathered; it bounds the work and takes the weight from runs in bursts.
 const BUCKETS: u32 = 200;
 
+/// How far back values are wanted for a period, in seconds: its first value may lie before it.
+#[must_use]
+pub const fn reach_s(period_s: f64) -> f64 {
+    period_s + period_s.max(MARGIN_S)
+}
+
 impl Trend<'_> {
     /// How much `field` rose in the last `period_s` seconds. A fall to under half is a reset, of a counter or by clearing
     /// up: what is there afterwards counts from zero. Smaller falls count as falls.
@@ -80,7 +86,7 @@ impl Trend<'_> {
     fn points(&self, field: &str, period_s: f64, now: DateTime<Utc>, value: f64) -> Vec<Point> {
         let mut points: Vec<Point> = self
             .history
-            .series(field, period_s + period_s.max(MARGIN_S))
+            .series(field, reach_s(period_s))
             .into_iter()
             .map(|(at, value)| Point { age_s: seconds_between(at, now), value })
             .filter(|point| point.age_s > 0.0 && point.value.is_finite())

@@ -18,7 +18,7 @@ pub fn read_csv(file: FileId, text: &str, faults: &mut Faults) -> Vec<Entry> {
         csv::ReaderBuilder::new().trim(csv::Trim::All).comment(Some(b'#')).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
     let at_start = Span { file, start: 0, end: text.find('\n').unwrap_or(text.len()) };
     let columns: Vec<String> = match reader.headers() {
-        Ok(headers) => headers.iter().map(|name| name.to_lowercase()).collect(),
+        Ok(headers) => headers.iter().map(str::to_lowercase).collect(),
         Err(error) => {
             faults.push(Fault::error(at_start, format!("no CSV: {error}")));
             return Vec::new();

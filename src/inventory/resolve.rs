@@ -8,7 +8,8 @@ use super::document::{Default_, Entry, InventoryFile, Keys, Selection};
 use super::ranges;
 use crate::expr::{self, Env, Expr, Scope, Type, Vocabulary};
 use crate::model::{Kind, Login, Person, System, Target};
-use crate::yaml::{Fault, Faults, Sources, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Sources, Span, Spanned};
 
 /// Resolves `files` and the targets and groups that lists brought along.
 pub fn resolve(
@@ -285,7 +286,7 @@ impl Resolver<'_> {
             Kind::Http => match &target.url {
                 None => lacks("url", "url: https://erp.example"),
                 Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
-                    lacks("url", "it begins with https:// or http://")
+                    lacks("url", "it begins with https:// or http://");
                 }
                 Some(_) => {}
             },

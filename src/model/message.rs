@@ -190,7 +190,6 @@ pub enum Message {
 impl Message {
     /// The reason in words, in `lang`. Text of targets is shown with visible codes, markup unescaped.
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "a table of sentences, two a line")]
     pub fn text(&self, lang: Lang) -> String {
         let en = lang == Lang::En;
         let pick = |english: String, chinese: String| if en { english } else { chinese };

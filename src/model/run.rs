@@ -41,6 +41,12 @@ pub struct RunHead {
     pub waivers: Vec<WaiverNote>,
     /// Names by id, of every person the report may name.
     pub people: Vec<(String, Phrase)>,
+    /// The inventory's words that rules were compiled against, as `expr::Vocabulary` writes them; null in runs that kept none.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub vocabulary: serde_json::Value,
+    /// The calendar that rules asked, as `schedule::Calendar` writes it; null where there was none.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub calendar: serde_json::Value,
 }
 
 /// What a report says of a waiver.

@@ -1,5 +1,7 @@
 //! Text that came from a target: hostile until a renderer has escaped it.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 /// Text from a target. It has no `Display`: whoever shows it says how.
@@ -21,7 +23,7 @@ impl Untrusted {
         for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());
             for byte in chunk.invalid() {
-                text.push_str(&format!("\\x{byte:02x}"));
+                let _ = write!(text, "\\x{byte:02x}");
             }
         }
         Self(text)
@@ -62,9 +64,11 @@ pub fn visible(text: &str) -> String {
             '\t' => shown.push_str("\\t"),
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
-            '\u{0}'..='\u{1f}' | '\u{7f}' => shown.push_str(&format!("\\x{:02x}", c as u32)),
+            '\u{0}'..='\u{1f}' | '\u{7f}' => {
+                let _ = write!(shown, "\\x{:02x}", c as u32);
+            }
             _ if is_invisible(c) => {
-                shown.push_str(&format!("U+{:04X}", c as u32));
+                let _ = write!(shown, "U+{:04X}", c as u32);
             }
             _ => shown.push(c),
         }

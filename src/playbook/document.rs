@@ -87,7 +87,7 @@ pub enum LineDoc {
     /// A check.
     Check(Box<CheckDoc>),
     /// The lines of a part or of another playbook.
-    Use(UseDoc),
+    Use(Box<UseDoc>),
 }
 
 /// A check as written.
@@ -293,7 +293,7 @@ fn each<T>(node: Option<&Node>, what: &str, faults: &mut Faults, read: fn(&Node,
 fn read_lines(node: Option<&Node>, faults: &mut Faults) -> Vec<LineDoc> {
     each(node, "checks", faults, |node, faults| {
         if node.get("use").is_some() {
-            read_use(node, faults).map(LineDoc::Use)
+            read_use(node, faults).map(|used| LineDoc::Use(Box::new(used)))
         } else {
             read_check(node, faults).map(|check| LineDoc::Check(Box::new(check)))
         }

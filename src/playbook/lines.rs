@@ -7,26 +7,27 @@ use super::site::Site;
 use crate::inventory::Inventory;
 use crate::inventory::document::Selection;
 use crate::model::{FieldType, Value};
-use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span, Spanned};
 
 /// Deepest nesting of `use:`.
 const MAX_DEPTH: usize = 8;
 
 /// A check of the playbook, wherever it came from.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub(super) struct Line {
     /// Its id in the run, prefix included.
-    pub id: String,
+    pub(super) id: String,
     /// The check as written, values put in.
-    pub doc: CheckDoc,
+    pub(super) doc: CheckDoc,
     /// Values that its expressions may use as `values.NAME`.
-    pub values: Values,
+    pub(super) values: Values,
     /// The `use:` that brought it, for messages.
-    pub used_at: Option<Span>,
+    pub(super) used_at: Option<Span>,
 }
 
 /// The lines of `playbook`, every `use:` followed.
-pub fn expand(playbook: &PlaybookDoc, site: &Site, inventory: &Inventory, faults: &mut Faults) -> Vec<Line> {
+pub(super) fn expand(playbook: &PlaybookDoc, site: &Site, inventory: &Inventory, faults: &mut Faults) -> Vec<Line> {
     let mut values = site.settings.values.clone();
     values.extend(playbook.values.clone());
     let mut expander = Expander { site, inventory, faults, open: vec![playbook.id.value.clone()] };
@@ -49,7 +50,7 @@ impl Expander<'_> {
         for doc in docs {
             match doc {
                 LineDoc::Check(check) => {
-                    lines.push(Line { id: check.id.value.clone(), doc: (**check).clone(), values: values.clone(), used_at: None })
+                    lines.push(Line { id: check.id.value.clone(), doc: (**check).clone(), values: values.clone(), used_at: None });
                 }
                 LineDoc::Use(used) => self.used(used, values, lines),
             }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::check::{Bound, Entry};
-use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, NodeValue, Span};
 
 /// Merges `layers` (weakest first) and binds them to `entry`.
-pub fn bind(entry: &Entry, layers: &[&[(Key, Node)]], at: Span, faults: &mut Faults) -> Option<Arc<dyn Bound>> {
+pub(super) fn bind(entry: &Entry, layers: &[&[(Key, Node)]], at: Span, faults: &mut Faults) -> Option<Arc<dyn Bound>> {
     let schema = entry.schema();
     let properties = schema.get("properties").and_then(Value::as_object);
     let mut merged: Map<String, Value> = Map::new();

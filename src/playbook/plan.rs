@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use crate::basis::Given;
 use crate::check::Bound;
+use crate::expr::Vocabulary;
 use crate::judge::{Rules, WaiverRule};
 use crate::model::{ItemKey, ItemKind, Message, Person, Phrase, Probe, Standard, Target};
 use crate::schedule::Calendar;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub timezone: Tz,
     /// Which days are worked, for `workday()`.
     pub calendar: Option<Arc<Calendar>>,
+    /// The inventory's words that expressions were compiled against.
+    pub words: Vocabulary,
     /// Targets in the order in which they are looked at.
     pub targets: Vec<Arc<Target>>,
     /// Every item, by target; those across targets last.
@@ -62,8 +65,8 @@ impl Default for PlanLimits {
     fn default() -> Self {
         Self {
             item: Duration::from_secs(30),
-            target: Duration::from_secs(300),
-            run: Duration::from_secs(3600),
+            target: Duration::from_mins(5),
+            run: Duration::from_hours(1),
             at_once: 32,
             at_once_per_jump: 8,
         }

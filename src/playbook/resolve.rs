@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ use crate::inventory::Inventory;
 use crate::inventory::document::Selection;
 use crate::judge::{Rules, WaiverRule};
 use crate::model::{ItemKey, Lang, Message, Phrase, Target, Text};
-use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned};
 
 /// What the person who runs a playbook asks for besides.
 #[derive(Clone, Debug, Default)]
@@ -555,7 +557,10 @@ impl<'a> Planner<'a> {
     fn plan(self, items: Vec<PlannedItem>, targets: Vec<Arc<Target>>, calendar: Option<Arc<crate::schedule::Calendar>>) -> Plan {
         let languages: Vec<Lang> = self.playbook.report.languages.iter().filter_map(|code| Lang::from_code(code)).collect();
         let title = if self.playbook.title.is_empty() { Phrase::plain(&self.playbook.id.value) } else { self.playbook.title.clone() };
-        let text = self.site.sources.iter().map(|(_, source)| format!("# {}\n{}\n", source.path.display(), source.text)).collect();
+        let mut text = String::new();
+        for (_, source) in self.site.sources.iter() {
+            let _ = writeln!(text, "# {}\n{}", source.path.display(), source.text);
+        }
         let waivers = self.site.waivers.iter().map(|waiver| PlannedWaiver {
             id: waiver.id.value.clone(),
             reason: waiver.reason.clone(),
@@ -570,6 +575,7 @@ impl<'a> Planner<'a> {
             text,
             timezone: self.timezone,
             calendar,
+            words: self.inventory.vocabulary().clone(),
             targets,
             items,
             people: self.inventory.people.values().cloned().collect(),

@@ -15,13 +15,13 @@ pub const CATALOGUE: &str = "catalogue";
 
 /// One step of the ladder: who says it, and what.
 #[derive(Clone, Copy)]
-pub struct Step<'d> {
+pub(super) struct Step<'d> {
     /// Thresholds.
-    pub thresholds: &'d ThresholdsDoc,
+    pub(super) thresholds: &'d ThresholdsDoc,
     /// Which rows.
-    pub rows: Option<&'d Spanned<String>>,
+    pub(super) rows: Option<&'d Spanned<String>>,
     /// Why rows are left out.
-    pub skip: Option<&'d Spanned<crate::model::Phrase>>,
+    pub(super) skip: Option<&'d Spanned<crate::model::Phrase>>,
 }
 
 impl<'d> From<&'d OverrideDoc> for Step<'d> {
@@ -31,26 +31,26 @@ impl<'d> From<&'d OverrideDoc> for Step<'d> {
 }
 
 /// Compiles expressions of one site, each text once per scope.
-pub struct Compiler<'s> {
+pub(super) struct Compiler<'s> {
     /// Words of the inventory.
-    pub words: &'s Vocabulary,
+    pub(super) words: &'s Vocabulary,
     /// The files, for origins.
-    pub sources: &'s Sources,
+    pub(super) sources: &'s Sources,
     /// Whether `workday()` means anything.
-    pub has_calendar: bool,
+    pub(super) has_calendar: bool,
     cache: HashMap<(String, u64), Option<Expr>>,
 }
 
 impl<'s> Compiler<'s> {
     /// A compiler without anything compiled.
     #[must_use]
-    pub fn new(words: &'s Vocabulary, sources: &'s Sources, has_calendar: bool) -> Self {
+    pub(super) fn new(words: &'s Vocabulary, sources: &'s Sources, has_calendar: bool) -> Self {
         Self { words, sources, has_calendar, cache: HashMap::new() }
     }
 
     /// The scope of a check's rows.
     #[must_use]
-    pub fn scope(&self, fields: &[Field], values: &Values, sort: Sort) -> Scope {
+    pub(super) fn scope(&self, fields: &[Field], values: &Values, sort: Sort) -> Scope {
         let fields = fields.iter().map(|field| (field.name.to_string(), field.field_type));
         let mut scope = match sort {
             Sort::Row => Scope::row(self.words, fields),
@@ -64,7 +64,7 @@ impl<'s> Compiler<'s> {
     }
 
     /// Compiles an expression of the site; `key` tells scopes apart.
-    pub fn compile(&mut self, source: &Spanned<String>, scope: &Scope, key: u64, faults: &mut Faults) -> Option<Expr> {
+    pub(super) fn compile(&mut self, source: &Spanned<String>, scope: &Scope, key: u64, faults: &mut Faults) -> Option<Expr> {
         if let Some(known) = self.cache.get(&(source.value.clone(), key)) {
             return known.clone();
         }
@@ -87,7 +87,7 @@ impl<'s> Compiler<'s> {
     }
 
     /// The rules of a check: catalogue first, then `steps` in ascending precedence.
-    pub fn rules(&mut self, bound: &dyn Bound, steps: &[Step<'_>], per_target: bool, values: &Values, faults: &mut Faults) -> Rules {
+    pub(super) fn rules(&mut self, bound: &dyn Bound, steps: &[Step<'_>], per_target: bool, values: &Values, faults: &mut Faults) -> Rules {
         let fields = bound.fields();
         let row_scope = self.scope(&fields, values, Sort::Row);
         let row_key = scope_key(&fields, values, Sort::Row);
@@ -134,14 +134,14 @@ impl<'s> Compiler<'s> {
     }
 
     /// The rules of a trend.
-    pub fn trend(&mut self, bound: &dyn Bound, thresholds: &ThresholdsDoc, values: &Values, faults: &mut Faults) -> Rules {
+    pub(super) fn trend(&mut self, bound: &dyn Bound, thresholds: &ThresholdsDoc, values: &Values, faults: &mut Faults) -> Rules {
         let fields = bound.fields();
         let scope = self.scope(&fields, values, Sort::Trend);
         self.plain(thresholds, &scope, scope_key(&fields, values, Sort::Trend), faults)
     }
 
     /// A waiver for the rows of a check.
-    pub fn waiver(
+    pub(super) fn waiver(
         &mut self,
         doc: &WaiverDoc,
         fields: &[Field],
@@ -168,7 +168,7 @@ impl<'s> Compiler<'s> {
     }
 
     /// The rules across targets: over counts of outcomes, no rows.
-    pub fn across(&mut self, thresholds: &ThresholdsDoc, faults: &mut Faults) -> Rules {
+    pub(super) fn across(&mut self, thresholds: &ThresholdsDoc, faults: &mut Faults) -> Rules {
         let scope = Scope::row(self.words, ACROSS.map(|name| (name, FieldType::Number)));
         self.plain(thresholds, &scope, u64::MAX, faults)
     }
@@ -191,7 +191,7 @@ pub const ACROSS: [&str; 6] = ["planned_count", "ok_count", "warn_count", "crit_
 
 /// What an expression is judged on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sort {
+pub(super) enum Sort {
     /// Each row.
     Row,
     /// The list of rows.
@@ -226,7 +226,7 @@ fn catalogue(source: Option<&str>, scope: &Scope) -> Option<Candidate> {
 
 /// The thresholds in force for most rows, for tables: the strongest of each level without a condition on rows.
 #[must_use]
-pub fn plain_thresholds(rules: &Rules) -> Vec<Standard> {
+pub(super) fn plain_thresholds(rules: &Rules) -> Vec<Standard> {
     let strongest = |level: Verdict, list: &[Candidate]| {
         let candidate = list.iter().rev().find(|candidate| candidate.rows.is_none())?;
         match &candidate.threshold {
@@ -240,7 +240,7 @@ pub fn plain_thresholds(rules: &Rules) -> Vec<Standard> {
 }
 
 /// Reports every override of a ladder that can never win on the real inventory.
-pub fn report_idle(used: &HashMap<Span, bool>, faults: &mut Faults) {
+pub(super) fn report_idle(used: &HashMap<Span, bool>, faults: &mut Faults) {
     for (span, wins) in used {
         if !wins {
             faults.push(

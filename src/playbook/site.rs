@@ -8,8 +8,9 @@ use super::settings::{SettingsDoc, read_settings};
 use super::waiver::{WaiverDoc, read_waivers};
 use crate::inventory::document::{self as inventory, InventoryFile, More};
 use crate::inventory::lists;
+use crate::nearest::nearest;
 use crate::schedule::{CalendarDoc, Window, read_calendar, read_windows};
-use crate::yaml::{Fault, Faults, FileId, MAX_BYTES, Node, NodeValue, Sources, Span, Spanned, nearest, parse};
+use crate::yaml::{Fault, Faults, FileId, MAX_BYTES, Node, NodeValue, Sources, Span, Spanned, parse};
 
 /// Deepest folder that is looked into, and most files that are read.
 const MAX_DEPTH: usize = 8;

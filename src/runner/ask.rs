@@ -55,7 +55,7 @@ impl Questions {
 
     /// Hands an answer to those who wait for it: items with the capture under the name they know.
     pub(super) fn answer(&mut self, id: usize, capture: &Capture) -> Vec<(usize, Capture)> {
-        let again = capture.probe.ends_with(".again");
+        let again = capture.probe.strip_suffix(".again").is_some();
         let Some(waiting) = self.waiting.get(id) else { return Vec::new() };
         let answers: Vec<(usize, Capture)> = waiting
             .iter()

@@ -1,20 +1,18 @@
 //! What all visits of a run share: lines, the past, the clock, and what stops them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
+use chrono::{DateTime, SubsecRound as _, Utc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::logins::Logins;
 use super::past::Past;
-use crate::model::Message;
+use crate::model::{Message, Target};
 use crate::transport::Lines;
-
-/// How often a login may be refused before it is not used again in the run: a locked account helps nobody.
-const REFUSALS: u32 = 2;
 
 /// What all visits of a run share.
 pub struct Context {
@@ -26,9 +24,9 @@ pub struct Context {
     pub now: fn() -> DateTime<Utc>,
     /// Waits between the attempts to reach a target; their number is the number of retries.
     pub retry_after: Vec<Duration>,
+    pub(super) logins: Logins,
     stop: CancellationToken,
     stopped_by: OnceLock<Message>,
-    refusals: Mutex<HashMap<String, u32>>,
     jumps: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -41,11 +39,16 @@ impl Context {
             past,
             now: Utc::now,
             retry_after: vec![Duration::from_secs(1), Duration::from_secs(3)],
+            logins: Logins::default(),
             stop: CancellationToken::new(),
             stopped_by: OnceLock::new(),
-            refusals: Mutex::default(),
             jumps: Mutex::default(),
         }
+    }
+
+    /// The time as it is kept: a verdict must not rest on more than can be read back.
+    pub(super) fn moment(&self) -> DateTime<Utc> {
+        (self.now)().trunc_subsecs(3)
     }
 
     /// Ends everything when a person cancels, or the run has taken `limit`.
@@ -78,19 +81,29 @@ impl Context {
         self.stop.is_cancelled().then(|| self.stopped_by.get().cloned().unwrap_or(Message::Cancelled))
     }
 
-    /// Whether `login` was refused so often that it is not used again.
-    pub(super) fn is_withheld(&self, login: &str) -> bool {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).get(login).is_some_and(|count| *count >= REFUSALS)
+    /// A place at each jump host on the way to `target`, to be kept for as long as the session lasts. Nobody waits for one
+    /// once the run is to end: then nothing is asked any more.
+    pub(super) async fn jump_turns(&self, target: &Target, at_once: usize) -> Vec<OwnedSemaphorePermit> {
+        // Each once and in the order of their names, so that no two visits wait for each other.
+        let jumps: BTreeSet<&String> = target.via.iter().collect();
+        let mut turns = Vec::with_capacity(jumps.len());
+        for jump in jumps {
+            turns.extend(self.turn(self.jump(jump, at_once)).await);
+        }
+        turns
     }
 
-    /// Notes that `login` was refused.
-    pub(super) fn note_refusal(&self, login: &str) {
-        *self.refusals.lock().unwrap_or_else(PoisonError::into_inner).entry(login.to_owned()).or_default() += 1;
+    /// A permit of `semaphore`, or none once the run is to end.
+    pub(super) async fn turn(&self, semaphore: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            // A semaphore of ours is never closed.
+            permit = semaphore.acquire_owned() => permit.ok(),
+            () = self.stop.cancelled() => None,
+        }
     }
 
-    /// The turnstile of a jump host.
-    pub(super) fn jump(&self, id: &str, at_once: usize) -> Arc<Semaphore> {
+    fn jump(&self, id: &str, at_once: usize) -> Arc<Semaphore> {
         let mut jumps = self.jumps.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(jumps.entry(id.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(at_once))))
+        Arc::clone(jumps.entry(id.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(at_once.max(1)))))
     }
 }

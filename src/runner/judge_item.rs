@@ -1,41 +1,72 @@
 //! From the captures of an item to its record: parse, judge, and keep what the verdict rests on.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::basis::Basis;
-use crate::check::{Earlier, Field, Seen};
+use crate::basis::{Basis, Given};
+use crate::check::{Bound, Earlier, Field, Seen};
 use crate::expr::Env;
-use crate::judge::{self, Judged};
+use crate::judge::{self, Judged, Rules};
 use crate::model::item::FieldNote;
-use crate::model::{Capture, ItemRecord, Message, Outcome, Phrase, Row, RowRecord, Target};
+use crate::model::{Capture, ItemRecord, Message, Outcome, Phrase, Row, RowRecord, Target, untrusted};
 use crate::playbook::PlannedCheck;
 use crate::schedule::Calendar;
 
+/// Most characters that are kept of what a panic says.
+const PANIC_CHARS: usize = 300;
+
 /// What an item is judged by besides its captures.
-pub(super) struct Judging<'j> {
-    pub(super) plan_zone: Tz,
-    pub(super) calendar: Option<&'j Calendar>,
-    pub(super) target: &'j Target,
-    pub(super) at: DateTime<Utc>,
-    pub(super) earlier: Option<&'j Earlier>,
+pub struct Judging<'j> {
+    /// The check.
+    pub bound: &'j dyn Bound,
+    /// The rules.
+    pub rules: &'j Rules,
+    /// Values that the rules use.
+    pub given: &'j Given,
+    /// The zone of the run.
+    pub zone: Tz,
+    /// Which days are worked.
+    pub calendar: Option<&'j Calendar>,
+    /// The target.
+    pub target: &'j Target,
+    /// When the first of its captures was taken.
+    pub at: DateTime<Utc>,
+    /// Its rows of last time.
+    pub earlier: Option<&'j Earlier>,
 }
 
-/// Fills `record` with the verdict over `captures`.
-pub(super) fn judge(mut record: ItemRecord, check: &PlannedCheck, captures: &[Capture], judging: &Judging<'_>) -> ItemRecord {
-    let seen = Seen { captures, at: judging.at, earlier: judging.earlier, target: judging.target };
-    let parsed = check.bound.parse(&seen);
-    let mut env = Env::at(judging.at, judging.plan_zone).with_target(judging.target).with_given(&check.given.values);
-    if let Some(calendar) = judging.calendar {
-        env = env.with_calendar(calendar);
-    }
-    let judged: Judged = judge::judge(parsed, &*check.bound, &check.rules, &env, judging.earlier);
+/// Fills `record` with the verdict over `captures`. A check that panics costs its own item only.
+#[must_use]
+pub fn judge(mut record: ItemRecord, captures: &[Capture], judging: &Judging<'_>) -> ItemRecord {
+    // Nothing that is seen through the references can be left half-changed: all of it is read only.
+    let judged = catch_unwind(AssertUnwindSafe(|| verdict(captures, judging)));
+    let judged = judged.unwrap_or_else(|panic| Judged { outcome: Outcome::Error, reason: Some(blame(&*panic)), rows: Vec::new() });
     record.outcome = judged.outcome;
     record.reason = judged.reason;
     record.rows = judged.rows;
-    record.rows_are = check.bound.rows_are();
-    record.fields = check.bound.fields().iter().map(field_note).collect();
+    record.rows_are = judging.bound.rows_are();
+    record.fields = judging.bound.fields().iter().map(field_note).collect();
     record
+}
+
+fn verdict(captures: &[Capture], judging: &Judging<'_>) -> Judged {
+    let seen = Seen { captures, at: judging.at, earlier: judging.earlier, target: judging.target };
+    let parsed = judging.bound.parse(&seen);
+    let mut env = Env::at(judging.at, judging.zone).with_target(judging.target).with_given(&judging.given.values);
+    if let Some(calendar) = judging.calendar {
+        env = env.with_calendar(calendar);
+    }
+    judge::judge(parsed, judging.bound, judging.rules, &env, judging.earlier)
+}
+
+/// The reason of an item or a visit that ended in a panic; what it says may hold text of a target.
+pub(super) fn blame(panic: &(dyn Any + Send)) -> Message {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let said: String = said.unwrap_or("no message").chars().take(PANIC_CHARS).collect();
+    Message::OurSide { detail: format!("a fault of this program: {}", untrusted::visible(&said)) }
 }
 
 /// The probes of a check as they are asked, and the basis of its verdict, for the store.

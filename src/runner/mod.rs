@@ -7,17 +7,22 @@ mod after;
 mod ask;
 mod context;
 mod judge_item;
+mod logins;
 mod past;
+#[cfg(test)]
+mod tests;
 mod visit;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub use after::{TrendJudging, history_since, judge_across, judge_trend};
 pub use context::Context;
+pub use judge_item::{Judging, judge};
 pub use past::{NoPast, Past, PastError};
 
 use crate::model::{Message, Outcome};
@@ -47,27 +52,35 @@ pub async fn run(plan: Arc<Plan>, context: Arc<Context>, events: mpsc::Sender<Ru
     let by_target = by_target(&plan);
     let at_once = Arc::new(Semaphore::new(plan.limits.at_once));
     let mut visits = JoinSet::new();
+    let mut visited: HashMap<task::Id, &str> = HashMap::new();
     for target in &plan.targets {
         let items = by_target.get(target.id.as_str()).cloned().unwrap_or_default();
-        let (plan, context, events, at_once, target) =
-            (Arc::clone(&plan), Arc::clone(&context), events.clone(), Arc::clone(&at_once), Arc::clone(target));
-        visits.spawn(async move {
-            // A semaphore of ours is never closed; without a permit the visit would only be unbounded.
-            let _permit = at_once.acquire_owned().await.ok();
+        let (plan, context, events, at_once) = (Arc::clone(&plan), Arc::clone(&context), events.clone(), Arc::clone(&at_once));
+        let id = target.id.as_str();
+        let target = Arc::clone(target);
+        let visit = async move {
+            // Those who wait for a jump host keep nobody else from going on.
+            let _jumps = context.jump_turns(&target, plan.limits.at_once_per_jump).await;
+            let _permit = context.turn(at_once).await;
             // Nobody may listen any more (a closed terminal): the run goes on, its ledger is what counts.
             let _ = events.send(RunEvent::TargetBegan { target: target.id.clone() }).await;
             let recordings = visit::visit(&plan, &context, &target, &items).await;
             let summary: Vec<_> = recordings.iter().map(|recording| (recording.item.key.clone(), recording.item.outcome)).collect();
             let _ = events.send(RunEvent::Ended { target: Some(target.id.clone()), recordings }).await;
             summary
-        });
+        };
+        visited.insert(visits.spawn(visit).id(), id);
     }
     let mut outcomes: HashMap<_, Outcome> = HashMap::new();
-    while let Some(ended) = visits.join_next().await {
+    while let Some(ended) = visits.join_next_with_id().await {
         match ended {
-            Ok(summary) => outcomes.extend(summary),
-            // The items of a visit that panicked are missing from the ledger, which will not balance: loud, and never green.
-            Err(error) => tracing::error!(%error, "a visit ended in a fault of ours"),
+            Ok((_, summary)) => outcomes.extend(summary),
+            Err(error) => {
+                let Some(target) = visited.get(&error.id()) else { continue };
+                let recordings = failed_visit(&plan, &context, by_target.get(target).map_or(&[], Vec::as_slice), error);
+                outcomes.extend(recordings.iter().map(|recording| (recording.item.key.clone(), recording.item.outcome)));
+                let _ = events.send(RunEvent::Ended { target: Some((*target).to_owned()), recordings }).await;
+            }
         }
     }
     let across = after::across(&plan, &context, &outcomes);
@@ -75,6 +88,18 @@ pub async fn run(plan: Arc<Plan>, context: Arc<Context>, events: mpsc::Sender<Ru
         let _ = events.send(RunEvent::Ended { target: None, recordings: across }).await;
     }
     stop.abort();
+    // Aborted, or ended by itself: either is what was wanted.
+    let _ = stop.await;
+}
+
+/// The recordings of a visit that ended in a panic: a fault of ours in one target must not take the others' ledger with it.
+fn failed_visit(plan: &Plan, context: &Context, items: &[usize], error: JoinError) -> Vec<Recording> {
+    let reason = match error.try_into_panic() {
+        Ok(panic) => judge_item::blame(&*panic),
+        Err(error) => Message::OurSide { detail: error.to_string() },
+    };
+    let now = context.moment();
+    items.iter().map(|&position| visit::without_answer(&plan.items[position], Outcome::Error, reason.clone(), now)).collect()
 }
 
 /// Positions of the items of each target.

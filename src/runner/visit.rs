@@ -1,16 +1,17 @@
 //! One visit to one target: log in once, ask everything, judge what came, account for what did not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use tokio::sync::mpsc;
 
 use super::after;
 use super::ask::Questions;
 use super::context::Context;
 use super::judge_item::{self, Judging};
+use super::logins::{Used, Withheld};
 use crate::check::Earlier;
 use crate::judge::unreachable_marks;
 use crate::model::item::FieldNote;
@@ -29,7 +30,7 @@ const ANSWERS: usize = 64;
 /// Visits `target` and gives back the recordings of `items` (positions in the plan), one each, in their order.
 pub(super) async fn visit(plan: &Plan, context: &Context, target: &Arc<Target>, items: &[usize]) -> Vec<Recording> {
     let items: Vec<&PlannedItem> = items.iter().map(|&position| &plan.items[position]).collect();
-    let now = (context.now)();
+    let now = context.moment();
     if let Some(reason) = closed_by_window(plan, target, now) {
         return items.iter().map(|item| without_answer(item, Outcome::Skipped, reason.clone(), now)).collect();
     }
@@ -121,7 +122,7 @@ impl<'v> Visit<'v> {
             reached: None,
             reached_in: Duration::ZERO,
             broken: None,
-            at: (context.now)(),
+            at: context.moment(),
         }
     }
 
@@ -158,9 +159,12 @@ impl<'v> Visit<'v> {
         let mut answered: Vec<usize> = Vec::new();
         let waits = self.context.retry_after.clone();
         for attempt in 0..=waits.len() {
-            let (began, clock) = ((self.context.now)(), Instant::now());
+            let (began, clock) = (self.context.moment(), Instant::now());
             let opened = self.open().await;
-            self.reached_in = clock.elapsed();
+            if self.broken.is_none() {
+                self.reached_in = clock.elapsed();
+            }
+            let mut is_over = attempt == waits.len();
             let failure = match opened {
                 Ok(None) => {
                     self.note_attempt(began, clock, None);
@@ -181,6 +185,8 @@ impl<'v> Visit<'v> {
                         }
                         Err(error) => {
                             self.broken = Some(error.clone());
+                            // The session has had all the time that a target gets.
+                            is_over = error.kind == FailureKind::TimedOut;
                             error
                         }
                     }
@@ -193,13 +199,19 @@ impl<'v> Visit<'v> {
                 }
             };
             self.note_attempt(began, clock, Some(failure.message.clone()));
-            if !failure.kind.may_pass() || attempt == waits.len() || self.context.stop().is_cancelled() {
-                return;
+            let stop = self.context.stop();
+            if !stop.is_cancelled() {
+                if is_over || !failure.kind.may_pass() {
+                    return;
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(waits[attempt]) => continue,
+                    () = stop.cancelled() => {}
+                }
             }
-            tokio::select! {
-                () = tokio::time::sleep(waits[attempt]) => {}
-                () = self.context.stop().cancelled() => return,
-            }
+            // Ended by us, or before the last attempt: that says nothing about the target.
+            self.reached = self.reached.take().filter(Result::is_ok);
+            return;
         }
     }
 
@@ -213,23 +225,43 @@ impl<'v> Visit<'v> {
         if target.kind == Kind::Http {
             return self.knock().await.map(|()| None);
         }
-        let login = target.login.as_ref().map(|login| login.id.clone());
-        if let Some(login) = login.as_ref().filter(|login| self.context.is_withheld(login)) {
-            let detail = format!("the login `{login}` was refused twice in this run and is not used again");
-            return Err(TransportError::new(FailureKind::OurSide, Message::OurSide { detail }));
-        }
-        let jump = target.via.first().map(|jump| self.context.jump(jump, self.plan.limits.at_once_per_jump));
-        let _turn = match jump {
-            Some(jump) => jump.acquire_owned().await.ok(),
-            None => None,
+        let logins = &self.context.logins;
+        let on_the_way = self.logins_on_the_way();
+        let turn = tokio::select! {
+            turn = logins.turn(&on_the_way) => turn,
+            () = stop.cancelled() => return Err(TransportError::new(FailureKind::CutOff, Message::Cancelled)),
         };
+        let turn = turn.map_err(|Withheld(login)| {
+            let detail = format!("the login `{login}` was refused twice in this run and is not used again");
+            TransportError::new(FailureKind::OurSide, Message::OurSide { detail })
+        })?;
         let opened = transport::open(lines, target, stop).await;
-        if let (Err(error), Some(login)) = (&opened, login)
-            && error.kind == FailureKind::LoginRefused
-        {
-            self.context.note_refusal(&login);
-        }
+        let refused_at = match &opened {
+            Err(error) if error.kind == FailureKind::LoginRefused => Some(self.login_of(error.hop.as_deref())),
+            _ => None,
+        };
+        let used = match (&opened, &refused_at) {
+            (Ok(_), _) => Used::LetIn,
+            (Err(_), Some(Some(login))) => Used::Refused(login),
+            (Err(_), _) => Used::Unknown,
+        };
+        logins.end(turn, used);
         opened.map(Some)
+    }
+
+    /// Ids of the logins of the target and of the hosts through which it is reached.
+    fn logins_on_the_way(&self) -> BTreeSet<String> {
+        let hops = self.target.via.iter().map(|hop| self.login_of(Some(hop)));
+        hops.chain(std::iter::once(self.login_of(None))).flatten().collect()
+    }
+
+    /// Id of the login of `hop`, or of the target itself.
+    fn login_of(&self, hop: Option<&str>) -> Option<String> {
+        let place = match hop {
+            Some(hop) if hop != self.target.id => self.context.lines.targets.get(hop)?,
+            _ => self.target,
+        };
+        place.login.as_ref().map(|login| login.id.clone())
     }
 
     /// Whether somebody listens where a web endpoint is said to be.
@@ -284,7 +316,7 @@ impl<'v> Visit<'v> {
             let captures = self.captures.entry(item).or_default();
             // Asked again after a cut line: the whole answer replaces the half one.
             captures.retain(|earlier| earlier.probe != capture.probe);
-            captures.push(capture);
+            captures.push(Capture { at: capture.at.trunc_subsecs(3), ..capture });
         }
     }
 
@@ -367,8 +399,17 @@ impl<'v> Visit<'v> {
             }
         };
         let at = captures.iter().map(|capture| capture.at).min().unwrap_or(self.at);
-        let judging = Judging { plan_zone: self.plan.timezone, calendar: self.plan.calendar.as_deref(), target: self.target, at, earlier };
-        let mut record = judge_item::judge(blank(item, Outcome::NotRun, None, at), check, &captures, &judging);
+        let judging = Judging {
+            bound: &*check.bound,
+            rules: &check.rules,
+            given: &check.given,
+            zone: self.plan.timezone,
+            calendar: self.plan.calendar.as_deref(),
+            target: self.target,
+            at,
+            earlier,
+        };
+        let mut record = judge_item::judge(blank(item, Outcome::NotRun, None, at), &captures, &judging);
         record.took_ms = captures.iter().map(|capture| capture.took_ms).sum();
         record.attempts.clone_from(&self.attempts);
         Recording { item: record, captures, asked }

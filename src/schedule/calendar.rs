@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{Datelike as _, NaiveDate, Weekday};
+use serde::{Deserialize, Serialize};
 
 use super::days::weekday;
 use crate::yaml::{Fault, Faults, MapReader, Node, Spanned};
@@ -17,7 +18,7 @@ pub struct CalendarDoc {
 }
 
 /// Which days are worked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calendar {
     /// Years that it covers; outside of them it does not know holidays.
     pub covers: Vec<i32>,
@@ -109,7 +110,7 @@ fn read_dates(node: &Node, faults: &mut Faults) -> BTreeSet<NaiveDate> {
                 dates.insert(on);
             }
             (None, Some(from), Some(to)) if from <= to && (to - from).num_days() < 366 => {
-                dates.extend(from.iter_days().take_while(|date| *date <= to))
+                dates.extend(from.iter_days().take_while(|date| *date <= to));
             }
             _ => faults.push(Fault::error(
                 item.span,

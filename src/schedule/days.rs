@@ -3,7 +3,8 @@
 use chrono::{Datelike as _, Days as ChronoDays, NaiveDate, Weekday};
 
 use super::calendar::Calendar;
-use crate::yaml::{Fault, Faults, Node, NodeValue, nearest};
+use crate::nearest::nearest;
+use crate::yaml::{Fault, Faults, Node, NodeValue};
 
 /// One word for days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

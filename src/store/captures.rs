@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::content::{hex, unpack};
 use super::error::While as _;
@@ -74,22 +74,8 @@ impl Store {
     pub async fn captures(&self, run: &str, item: &ItemKey) -> Result<Vec<KeptCapture>, StoreError> {
         let doing = "reading captures";
         let mut reader = self.reader().await?;
-        let no = load::find(&mut reader, run).await?;
-        let found = sqlx::query(
-            "SELECT i.id, s.format, s.body FROM items i LEFT JOIN sheets s ON s.id = i.asked WHERE i.run = $1 AND i.target = $2 AND i.line = $3",
-        )
-        .bind(no)
-        .bind(&item.target)
-        .bind(&item.line)
-        .fetch_optional(&mut *reader)
-        .await
-        .doing(doing)?;
-        let found =
-            found.ok_or_else(|| StoreError::unreadable(format!("the item {} on {}", item.line, item.target))("the run has none"))?;
-        let asked: HashMap<String, String> = match found.get::<Option<String>, _>("body") {
-            Some(body) => format::read::<Vec<(String, String)>>("the probes as asked", found.get("format"), &body)?.into_iter().collect(),
-            None => HashMap::new(),
-        };
+        let (id, asked) = asked(&mut reader, run, item).await?;
+        let asked: HashMap<String, String> = asked.into_iter().flatten().collect();
         let rows = sqlx::query(
             "SELECT c.probe, c.variant, c.at, c.took_ms, c.ended, c.cut, \
              o.hash AS out_hash, o.size AS out_size, o.coding AS out_coding, o.body AS out_body, \
@@ -97,12 +83,36 @@ impl Store {
              FROM item_captures c LEFT JOIN contents o ON o.hash = c.out_hash LEFT JOIN contents e ON e.hash = c.err_hash \
              WHERE c.item = $1 ORDER BY c.place",
         )
-        .bind(found.get::<i64, _>("id"))
+        .bind(id)
         .fetch_all(&mut *reader)
         .await
         .doing(doing)?;
         rows.iter().map(|row| read(row, &asked)).collect()
     }
+}
+
+/// The number of an item, and the probes as they were asked, where they were recorded.
+pub(super) async fn asked(
+    reader: &mut SqliteConnection,
+    run: &str,
+    item: &ItemKey,
+) -> Result<(i64, Option<Vec<(String, String)>>), StoreError> {
+    let no = load::find(reader, run).await?;
+    let found = sqlx::query(
+        "SELECT i.id, s.format, s.body FROM items i LEFT JOIN sheets s ON s.id = i.asked WHERE i.run = $1 AND i.target = $2 AND i.line = $3",
+    )
+    .bind(no)
+    .bind(&item.target)
+    .bind(&item.line)
+    .fetch_optional(reader)
+    .await
+    .doing("reading what was asked")?;
+    let found = found.ok_or_else(|| StoreError::unreadable(format!("the item {} on {}", item.line, item.target))("the run has none"))?;
+    let asked = match found.get::<Option<String>, _>("body") {
+        Some(body) => Some(format::read("the probes as asked", found.get("format"), &body)?),
+        None => None,
+    };
+    Ok((found.get("id"), asked))
 }
 
 fn read(row: &SqliteRow, asked: &HashMap<String, String>) -> Result<KeptCapture, StoreError> {

@@ -10,7 +10,7 @@ use super::error::While as _;
 use super::format::{self, Body, Sheet, read_kind, read_state, state_word};
 use super::runs::tally;
 use super::{Store, StoreError, moment};
-use crate::model::{ItemKey, ItemRecord, Outcome, RunRecord, RunState, Tally};
+use crate::model::{ItemKey, ItemRecord, Outcome, RunHead, RunRecord, RunState, Tally};
 
 /// Which runs to list; `Default` lists all of them.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +56,18 @@ impl Store {
         let mut reader = self.reader().await?;
         let no = find(&mut reader, asked).await?;
         load(&mut reader, no).await
+    }
+
+    /// The head of a run, without its items. `asked` is as in [`Store::load_run`].
+    ///
+    /// # Errors
+    /// When no run or more than one fits, or it cannot be read.
+    pub async fn head(&self, asked: &str) -> Result<RunHead, StoreError> {
+        let mut reader = self.reader().await?;
+        let no = find(&mut reader, asked).await?;
+        let row =
+            sqlx::query("SELECT format, head FROM runs WHERE no = $1").bind(no).fetch_one(&mut *reader).await.doing("reading a run")?;
+        format::read_head(row.get("format"), row.get("head"))
     }
 
     /// The newest run of `playbook` that was done and began before `before`: what a run is compared with.

@@ -11,12 +11,13 @@
 //! | `runs.rs`, `alive.rs` | beginning and ending runs, those whose process died |
 //! | `record.rs`, `pack.rs`, `format.rs`, `content.rs` | recording a target's items and captures |
 //! | `load.rs`, `captures.rs` | reading runs and captures back |
-//! | `earlier.rs`, `series.rs` | what rates and trends look back on |
+//! | `earlier.rs`, `series.rs`, `before.rs` | what rates and trends look back on, now and at the time of an old run |
 //! | `findings.rs`, `follow.rs` | problems over time |
 //! | `prune.rs`, `backup.rs`, `health.rs` | retention, backups, the doctor's questions |
 
 mod alive;
 mod backup;
+mod before;
 mod captures;
 mod content;
 mod earlier;
@@ -43,6 +44,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Sqlite, SqlitePool};
 
+pub use before::Before;
 pub use captures::{Answer, KeptCapture};
 pub use error::StoreError;
 pub use findings::{Finding, FindingFilter, FindingState};

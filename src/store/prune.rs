@@ -17,6 +17,19 @@ use crate::model::RunState;
 /// How much is removed between two looks at who else wants to write.
 const AT_ONCE: i64 = 2000;
 
+/// The number of a run when nothing needs it any more.
+const REMOVABLE: &str = "SELECT no FROM runs r WHERE id = $1 AND state <> 'running' \
+     AND NOT EXISTS (SELECT 1 FROM findings WHERE state <> 'solved' AND (opened_run = r.id OR seen_run = r.id)) \
+     AND NOT EXISTS (SELECT 1 FROM last_good g JOIN items i ON i.id = g.item WHERE i.run = r.no)";
+
+/// Contents that no open finding needs, with their size.
+const OLD_CONTENTS: &str = "WITH needed AS (SELECT c.out_hash, c.err_hash FROM findings f JOIN runs r ON r.id = f.seen_run \
+       JOIN items i ON i.run = r.no AND i.target = f.target AND i.line = f.line \
+       JOIN item_captures c ON c.item = i.id WHERE f.state <> 'solved') \
+     SELECT hash, size FROM contents WHERE body IS NOT NULL AND last_at < $1 \
+     AND hash NOT IN (SELECT out_hash FROM needed) \
+     AND hash NOT IN (SELECT err_hash FROM needed WHERE err_hash IS NOT NULL) LIMIT $2";
+
 /// What is kept; `Default` keeps everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep {
@@ -67,6 +80,42 @@ impl Store {
         Ok(pruned)
     }
 
+    /// What [`Store::prune`] would remove, without removing it. Raw answers that would go together with their runs are not
+    /// counted apart.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    pub async fn prunable(&self, keep: Keep) -> Result<Pruned, StoreError> {
+        let doing = "looking for what retention would remove";
+        let mut pruned = Pruned::default();
+        if let Some(since) = keep.runs_since {
+            let mut old = self.list_runs(&RunFilter::default()).await?;
+            old.retain(|run| run.started < since && run.state != RunState::Running);
+            for run in old.into_iter().rev() {
+                let found: Option<i64> =
+                    sqlx::query_scalar(REMOVABLE).bind(&run.id).fetch_optional(&mut *self.reader().await?).await.doing(doing)?;
+                if found.is_some() { pruned.runs.push(run) } else { pruned.spared.push(run) }
+            }
+            let findings: i64 = sqlx::query_scalar("SELECT count(*) FROM findings WHERE state = 'solved' AND closed_at < $1")
+                .bind(since.timestamp_millis())
+                .fetch_one(&mut *self.reader().await?)
+                .await
+                .doing(doing)?;
+            pruned.findings = size(findings)?;
+        }
+        if let Some(since) = keep.captures_since {
+            let old: Vec<(Vec<u8>, i64)> = sqlx::query_as(OLD_CONTENTS)
+                .bind(since.timestamp_millis())
+                .bind(i64::MAX)
+                .fetch_all(&mut *self.reader().await?)
+                .await
+                .doing(doing)?;
+            pruned.contents = old.len();
+            pruned.content_bytes = bytes(old.iter().map(|(_, size)| size).sum())?;
+        }
+        Ok(pruned)
+    }
+
     async fn prune_runs(&self, since: DateTime<Utc>, now: i64, pruned: &mut Pruned) -> Result<(), StoreError> {
         let mut old = self.list_runs(&RunFilter::default()).await?;
         old.retain(|run| run.started < since && run.state != RunState::Running);
@@ -98,15 +147,7 @@ impl Write for RemoveRun {
 
     async fn write(self, to: &mut SqliteConnection) -> Result<Self::Answer, StoreError> {
         let doing = "removing a run";
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT no FROM runs r WHERE id = $1 AND state <> 'running' \
-             AND NOT EXISTS (SELECT 1 FROM findings WHERE state <> 'solved' AND (opened_run = r.id OR seen_run = r.id)) \
-             AND NOT EXISTS (SELECT 1 FROM last_good g JOIN items i ON i.id = g.item WHERE i.run = r.no)",
-        )
-        .bind(&self.id)
-        .fetch_optional(&mut *to)
-        .await
-        .doing(doing)?;
+        let found: Option<i64> = sqlx::query_scalar(REMOVABLE).bind(&self.id).fetch_optional(&mut *to).await.doing(doing)?;
         let Some(no) = found else { return Ok(None) };
         sqlx::query(
             "INSERT INTO tombstones (at, what, run, playbook, started, state, count, size) \
@@ -187,19 +228,8 @@ impl Write for RemoveContents {
 
     async fn write(self, to: &mut SqliteConnection) -> Result<Self::Answer, StoreError> {
         let doing = "removing old captures";
-        let old: Vec<(Vec<u8>, i64)> = sqlx::query_as(
-            "WITH needed AS (SELECT c.out_hash, c.err_hash FROM findings f JOIN runs r ON r.id = f.seen_run \
-               JOIN items i ON i.run = r.no AND i.target = f.target AND i.line = f.line \
-               JOIN item_captures c ON c.item = i.id WHERE f.state <> 'solved') \
-             SELECT hash, size FROM contents WHERE body IS NOT NULL AND last_at < $1 \
-             AND hash NOT IN (SELECT out_hash FROM needed) \
-             AND hash NOT IN (SELECT err_hash FROM needed WHERE err_hash IS NOT NULL) LIMIT $2",
-        )
-        .bind(self.before)
-        .bind(AT_ONCE)
-        .fetch_all(&mut *to)
-        .await
-        .doing(doing)?;
+        let old: Vec<(Vec<u8>, i64)> =
+            sqlx::query_as(OLD_CONTENTS).bind(self.before).bind(AT_ONCE).fetch_all(&mut *to).await.doing(doing)?;
         let mut removed = 0;
         for (hash, size) in &old {
             sqlx::query("UPDATE contents SET body = NULL WHERE hash = $1").bind(hash).execute(&mut *to).await.doing(doing)?;

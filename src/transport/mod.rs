@@ -84,6 +84,8 @@ pub struct TransportError {
     pub kind: FailureKind,
     /// The failure in words.
     pub message: Message,
+    /// Id of the host on the way at which it failed, where that is known and is not the target itself.
+    pub hop: Option<String>,
 }
 
 /// Kinds of failure of a line, for deciding on a retry.
@@ -119,6 +121,12 @@ impl TransportError {
     /// A failure of this kind, in words.
     #[must_use]
     pub const fn new(kind: FailureKind, message: Message) -> Self {
-        Self { kind, message }
+        Self { kind, message, hop: None }
+    }
+
+    /// The failure of the host `hop` on the way.
+    #[must_use]
+    pub fn at(self, hop: impl Into<String>) -> Self {
+        Self { hop: Some(hop.into()), ..self }
     }
 }

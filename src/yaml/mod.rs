@@ -11,4 +11,4 @@ mod read;
 pub use fault::{Fault, Faults, Severity};
 pub use node::{FileId, Key, Node, NodeValue, Scalar, Source, Sources, Span, Spanned};
 pub use parse::{MAX_BYTES, parse};
-pub use read::{MapReader, looks_typed, nearest};
+pub use read::{MapReader, looks_typed};

@@ -4,6 +4,7 @@ use super::fault::{Fault, Faults};
 use super::node::{Key, Node, NodeValue, Span, Spanned};
 use crate::model::unit::{self, Literal};
 use crate::model::{FieldType, Phrase, Value};
+use crate::nearest::nearest;
 
 /// Reads a map key by key; [`MapReader::finish`] reports the keys that nobody asked for.
 pub struct MapReader<'n> {
@@ -65,17 +66,6 @@ impl<'n> MapReader<'n> {
             }
         }
     }
-}
-
-/// The candidate that `word` was probably meant to be.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// Whether a plain scalar would be a number, a truth value or a date to other readers of YAML, so that a text written so would be mangled there.
@@ -172,10 +162,10 @@ impl Faults {
         match unit::parse(text) {
             Ok(Literal::Duration(seconds)) if seconds > 0.0 => return Some(seconds),
             Ok(Literal::Number(_)) => {
-                self.push(Fault::error(node.span, format!("{text} what?")).help(format!("{what} takes a unit: {text}s, {text}m, {text}h")))
+                self.push(Fault::error(node.span, format!("{text} what?")).help(format!("{what} takes a unit: {text}s, {text}m, {text}h")));
             }
             Ok(_) => {
-                self.push(Fault::error(node.span, format!("{what} is a length of time, not `{text}`")).help("write it like 30s, 5m, 1d2h"))
+                self.push(Fault::error(node.span, format!("{what} is a length of time, not `{text}`")).help("write it like 30s, 5m, 1d2h"));
             }
             Err(error) => self.push(Fault::error(node.span, format!("{what} is a length of time, not `{text}`")).help(error.to_string())),
         }

@@ -310,6 +310,8 @@ pub(crate) fn head(started: DateTime<Utc>, planned: usize) -> RunHead {
         ]
         .map(|(id, en, zh)| (id.to_owned(), phrase(en, zh)))
         .to_vec(),
+        vocabulary: serde_json::Value::Null,
+        calendar: serde_json::Value::Null,
     }
 }
 

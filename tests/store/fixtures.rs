@@ -54,6 +54,8 @@ pub(crate) fn head(playbook: &str, started: DateTime<Utc>, planned: usize) -> Ru
         targets: vec![rounds::model::Target::new("db1", rounds::model::Kind::Host)],
         waivers: Vec::new(),
         people: Vec::new(),
+        vocabulary: serde_json::Value::Null,
+        calendar: serde_json::Value::Null,
     }
 }
 

@@ -161,7 +161,7 @@ impl Attempts<'_> {
         let banner =
             self.session.userauth_banner().ok().flatten().map_or_else(String::new, |banner| format!("; it says: {}", banner.trim()));
         let detail = Untrusted::new(format!("{}: {tried}; {why}{banner}", self.phase.place));
-        TransportError::new(FailureKind::LoginRefused, Message::LoginRefused { user: self.hop.user.clone(), detail })
+        TransportError::new(FailureKind::LoginRefused, Message::LoginRefused { user: self.hop.user.clone(), detail }).at(&self.hop.id)
     }
 }
 
