@@ -53,7 +53,7 @@ pub async fn carry_out(
     store.begin_run(&head).await?;
     let context = Arc::new(Context::new(lines, Arc::clone(&store) as Arc<dyn runner::Past>));
     let (sender, mut events) = mpsc::channel(EVENTS);
-    let running = tokio::spawn(runner::run(Arc::clone(&plan), context, sender, cancel.clone()));
+    let running = tokio::spawn(runner::run(Arc::clone(&plan), Arc::clone(&context), sender, cancel.clone()));
     let mut items: Vec<ItemRecord> = Vec::with_capacity(head.planned);
     let mut failed: Option<StoreError> = None;
     while let Some(event) = events.recv().await {
@@ -81,7 +81,7 @@ pub async fn carry_out(
         lose(&store, &head.id, ended).await;
         return Err(error.into());
     }
-    let state = if cancel.is_cancelled() { RunState::Cancelled } else { RunState::Done };
+    let state = if context.was_stopped() || cancel.is_cancelled() { RunState::Cancelled } else { RunState::Done };
     store.end_run(&head.id, state, ended).await?;
     sort(&mut items, &plan);
     Ok(RunRecord { head, state, ended: Some(ended), items }.with_waivers_counted())
