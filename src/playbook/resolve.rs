@@ -1,5 +1,6 @@
 //! From a playbook as written to a plan as meant: every item by name, with its probes and rules.
 
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::check::{Bound, Class, Entry};
 use crate::checks;
 use crate::inventory::Inventory;
 use crate::inventory::document::Selection;
-use crate::judge::Rules;
+use crate::judge::{Rules, WaiverRule};
 use crate::model::{ItemKey, Lang, Message, Phrase, Target, Text};
 use crate::nearest::nearest;
 use crate::yaml::{Fault, Faults, Key, Node, Span, Spanned};
@@ -69,8 +70,12 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         by_target: BTreeMap::new(),
         across: Vec::new(),
         rungs_used: HashMap::new(),
+        waived: Vec::new(),
+        unreachable_waivers: Vec::new(),
         waivers_used: BTreeSet::new(),
     };
+    planner.waived = planner.select_waived();
+    planner.unreachable_waivers = planner.unreachable_waivers();
     for line in &lines {
         planner.line(line);
     }
@@ -116,6 +121,9 @@ struct Planner<'a> {
     by_target: BTreeMap<usize, Vec<PlannedItem>>,
     across: Vec<PlannedItem>,
     rungs_used: HashMap<Span, bool>,
+    /// By waiver of the site: the targets that it is for; `None` is all.
+    waived: Vec<Option<BTreeSet<usize>>>,
+    unreachable_waivers: Vec<(usize, WaiverRule)>,
     waivers_used: BTreeSet<usize>,
 }
 
@@ -158,6 +166,7 @@ impl<'a> Planner<'a> {
         let variants: Vec<Option<BTreeSet<usize>>> =
             doc.variants.iter().map(|variant| variant.targets.as_ref().map(|targets| self.selected(targets))).collect();
         let mut shared: HashMap<(Vec<usize>, Option<usize>), Option<Shared>> = HashMap::new();
+        let mut with_waivers: HashMap<(Vec<usize>, Option<usize>, Vec<usize>), Arc<Rules>> = HashMap::new();
         for position in self.targets_of(line, entry) {
             let target = Arc::clone(&self.inventory.targets[position]);
             let fits = |selected: &Option<BTreeSet<usize>>| selected.as_ref().is_none_or(|selected| selected.contains(&position));
@@ -184,7 +193,15 @@ impl<'a> Planner<'a> {
                 shared.insert(signature.clone(), made);
             }
             if let Some(Some(made)) = shared.get(&signature) {
-                self.items(line, &target, position, made);
+                let waivers = self.waivers_of(doc, position);
+                let rules = match with_waivers.entry((signature.0, signature.1, waivers)) {
+                    Slot::Occupied(slot) => Arc::clone(slot.get()),
+                    Slot::Vacant(slot) => {
+                        let rules = self.with_waivers(line, &slot.key().2, made);
+                        Arc::clone(slot.insert(rules))
+                    }
+                };
+                self.items(line, &target, position, made, rules);
             }
         }
     }
@@ -320,8 +337,7 @@ impl<'a> Planner<'a> {
         Some(Shared { bound, rules: Arc::new(rules), given: Arc::new(given(&line.values)), texts, trends })
     }
 
-    fn items(&mut self, line: &Line, target: &Arc<Target>, position: usize, made: &Shared) {
-        let rules = self.with_waivers(line, position, made);
+    fn items(&mut self, line: &Line, target: &Arc<Target>, position: usize, made: &Shared, rules: Arc<Rules>) {
         let key = ItemKey::new(&line.id, &target.id);
         let planned = PlannedCheck {
             bound: Arc::clone(&made.bound),
@@ -338,17 +354,38 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The rules with the waivers that are for this check and target.
-    fn with_waivers(&mut self, line: &Line, position: usize, made: &Shared) -> Arc<Rules> {
+    /// The targets of each waiver, asked once: there may be thousands of targets, and many waivers.
+    fn select_waived(&mut self) -> Vec<Option<BTreeSet<usize>>> {
+        let site = self.site;
+        site.waivers.iter().map(|waiver| waiver.targets.as_ref().map(|targets| self.selected(targets))).collect()
+    }
+
+    /// The waivers that cover being unreachable and have not ended, by their place in the site.
+    fn unreachable_waivers(&mut self) -> Vec<(usize, WaiverRule)> {
+        let (site, timezone, now) = (self.site, self.timezone, self.now);
+        let covers = |waiver: &WaiverDoc| waiver.check.value == "reachable" || waiver.covers_unreachable;
+        let waivers = site.waivers.iter().enumerate().filter(|(_, waiver)| covers(waiver) && waiver.ends_at(timezone) > now);
+        waivers.filter_map(|(at, waiver)| Some((at, self.compiler.waiver(waiver, &[], &Values::new(), timezone, self.faults)?))).collect()
+    }
+
+    fn is_waived(&self, waiver: usize, position: usize) -> bool {
+        self.waived[waiver].as_ref().is_none_or(|targets| targets.contains(&position))
+    }
+
+    /// The waivers, by their place in the site, that are for this check and target and have not ended.
+    fn waivers_of(&mut self, doc: &CheckDoc, position: usize) -> Vec<usize> {
+        let of_check = |waiver: &WaiverDoc| waiver.check.value == doc.check.value && waiver.ends_at(self.timezone) > self.now;
+        let waivers = self.site.waivers.iter().enumerate().filter(|(at, waiver)| of_check(waiver) && self.is_waived(*at, position));
+        let waivers: Vec<usize> = waivers.map(|(at, _)| at).collect();
+        self.waivers_used.extend(&waivers);
+        waivers
+    }
+
+    /// The rules of a line with these waivers.
+    fn with_waivers(&mut self, line: &Line, waivers: &[usize], made: &Shared) -> Arc<Rules> {
         let site = self.site;
         let mut rules = Arc::clone(&made.rules);
-        let of_check = |waiver: &WaiverDoc| waiver.check.value == line.doc.check.value && waiver.ends_at(self.timezone) > self.now;
-        let waivers: Vec<(usize, &'a WaiverDoc)> = site.waivers.iter().enumerate().filter(|(_, waiver)| of_check(waiver)).collect();
-        for (at, waiver) in waivers {
-            if waiver.targets.as_ref().is_some_and(|targets| !self.selected(targets).contains(&position)) {
-                continue;
-            }
-            self.waivers_used.insert(at);
+        for waiver in waivers.iter().map(|&at| &site.waivers[at]) {
             if let Some(rule) = self.compiler.waiver(waiver, &made.bound.fields(), &line.values, self.timezone, self.faults) {
                 Arc::make_mut(&mut rules).waivers.push(rule);
             }
@@ -492,7 +529,7 @@ impl<'a> Planner<'a> {
         self.plan(items, targets, calendar)
     }
 
-    fn reachable(&mut self, position: usize, target: &Arc<Target>) -> PlannedItem {
+    fn reachable(&self, position: usize, target: &Arc<Target>) -> PlannedItem {
         let title = Text::new("Reachable", "可达性").into();
         let advice = Text::new(
             "Check network, firewall, service and login; then run the playbook again.",
@@ -508,15 +545,8 @@ impl<'a> Planner<'a> {
         };
         let key = ItemKey::new("reachable", &target.id);
         let work = if target.kind.has_transport() {
-            let site = self.site;
-            let mut waivers = Vec::new();
-            let (timezone, now) = (self.timezone, self.now);
-            for waiver in site.waivers.iter().filter(|waiver| waiver.ends_at(timezone) > now) {
-                let covers = waiver.check.value == "reachable" || waiver.covers_unreachable;
-                if covers && waiver.targets.as_ref().is_none_or(|targets| self.selected(targets).contains(&position)) {
-                    waivers.extend(self.compiler.waiver(waiver, &[], &Values::new(), self.timezone, self.faults));
-                }
-            }
+            let waivers = self.unreachable_waivers.iter().filter(|(at, _)| self.is_waived(*at, position));
+            let waivers = waivers.map(|(_, rule)| rule.clone()).collect();
             Work::Reachable { waivers }
         } else {
             Work::NotRun(Message::NoTransport { kind: target.kind.id().to_owned() })

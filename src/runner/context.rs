@@ -65,6 +65,12 @@ impl Context {
         })
     }
 
+    /// Whether the run was ended before its time: by a person, or by its limit.
+    #[must_use]
+    pub fn was_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Cancelled when the run is to end.
     pub(super) const fn stop(&self) -> &CancellationToken {
         &self.stop

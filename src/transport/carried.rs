@@ -18,6 +18,17 @@ pub(super) const SLACK: Duration = Duration::from_secs(12);
 /// How long a script that was told to end may take for it.
 pub(super) const END_LIMIT: Duration = Duration::from_millis(4200);
 
+/// How the carrying of a script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The script said its last word, or its shell ended.
+    Over,
+    /// The target took longer than it may.
+    OutOfTime,
+    /// We ended it.
+    Cancelled,
+}
+
 /// A script and what has come of it.
 pub(super) struct Carried {
     /// What is to be sent.
@@ -62,22 +73,34 @@ impl Carried {
         self.frames.still_running()
     }
 
-    /// What the end of the line means: fine only when every probe has its capture. `ending` says how the line ended.
-    pub(super) fn verdict(self, ending: &str) -> Result<(), TransportError> {
+    /// What the end of the line means: fine only when every probe has its capture.
+    pub(super) fn verdict(self, ending: Ending) -> Result<(), TransportError> {
         match self.frames.finish() {
             Some(Finish::Done) if self.missing == 0 => Ok(()),
-            Some(Finish::Limit) => {
-                Err(TransportError::new(FailureKind::TimedOut, Message::TimedOut { limit_s: self.session_limit.as_secs_f64() }))
-            }
+            Some(Finish::Limit) => Err(self.timed_out()),
             Some(_) => Err(cut_off("the script was ended on the target")),
-            None if self.frames.hello().is_some() => Err(cut_off(ending)),
-            None => {
-                let noise = self.frames.into_noise();
-                let said = if noise.raw().trim().is_empty() { "nothing".to_owned() } else { noise.raw().to_owned() };
-                let detail = Untrusted::new(format!("{SHELL} did not start ({ending}); the target said: {said}"));
-                Err(TransportError::new(FailureKind::Protocol, Message::Protocol { detail }))
-            }
+            None if self.frames.hello().is_some() && ending == Ending::OutOfTime => Err(self.timed_out()),
+            None if self.frames.hello().is_some() => Err(cut_off("the shell ended")),
+            None => Err(self.never_started(ending)),
         }
+    }
+
+    /// The script never spoke: a target that says nothing at all is slow, one that says something else is no shell.
+    fn never_started(self, ending: Ending) -> TransportError {
+        let timed_out = self.timed_out();
+        let noise = self.frames.into_noise();
+        let said = noise.raw().trim();
+        if said.is_empty() && ending == Ending::OutOfTime {
+            return timed_out;
+        }
+        let said = if said.is_empty() { "nothing" } else { noise.raw() };
+        let how = if ending == Ending::OutOfTime { "it did not end in time" } else { "it ended" };
+        let detail = Untrusted::new(format!("{SHELL} did not start ({how}); the target said: {said}"));
+        TransportError::new(FailureKind::Protocol, Message::Protocol { detail })
+    }
+
+    fn timed_out(&self) -> TransportError {
+        TransportError::new(FailureKind::TimedOut, Message::TimedOut { limit_s: self.session_limit.as_secs_f64() })
     }
 }
 

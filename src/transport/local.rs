@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::carried::{Carried, END_LIMIT, SHELL, SLACK};
+use super::carried::{Carried, END_LIMIT, Ending, SHELL, SLACK};
 use super::frames::Stream;
 use super::script;
 use super::{Answer, Asked, FailureKind, Lines, Session, TransportError};
@@ -49,7 +49,7 @@ impl Session for Local {
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
         let ending = tokio::select! {
             ending = converse(&mut child, &mut carried, &answers, &cancel) => ending,
-            () = sleep_until(Instant::now() + self.lines.session_limit + SLACK) => Ok("no end within the session's limit"),
+            () = sleep_until(Instant::now() + self.lines.session_limit + SLACK) => Ok(Ending::OutOfTime),
         };
         // Whatever happened: nothing of the script outlives it.
         if let Some(pid) = pid.filter(|_| !carried.is_finished() && matches!(child.try_wait(), Ok(None))) {
@@ -96,13 +96,13 @@ impl Local {
     }
 }
 
-/// Sends the script and reads until it ends; says how it ended.
+/// Sends the script and reads until it ends.
 async fn converse(
     child: &mut Child,
     carried: &mut Carried,
     answers: &mpsc::Sender<Answer>,
     cancel: &CancellationToken,
-) -> Result<&'static str, TransportError> {
+) -> Result<Ending, TransportError> {
     let (Some(stdin), Some(mut out), Some(mut err)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
         return Err(our_side("the shell was started without pipes"));
     };
@@ -124,7 +124,7 @@ async fn converse(
                 give_up_at = Some(Instant::now() + END_LIMIT);
                 continue;
             }
-            () = sleep_until(give_up_at.unwrap_or_else(Instant::now)), if give_up_at.is_some() => return Ok("it did not end when told to"),
+            () = sleep_until(give_up_at.unwrap_or_else(Instant::now)), if give_up_at.is_some() => return Ok(Ending::Cancelled),
             read = out.read(&mut out_chunk), if out_open => (Stream::Out, read),
             read = err.read(&mut err_chunk), if err_open => (Stream::Err, read),
         };
@@ -146,7 +146,7 @@ async fn converse(
             give_up_at = Some(Instant::now() + END_LIMIT);
         }
     }
-    Ok("the shell ended")
+    Ok(Ending::Over)
 }
 
 /// Writes on; once all is written it never returns, so that the pipe stays open.

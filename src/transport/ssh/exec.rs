@@ -13,7 +13,7 @@ use super::fault::{self, code, number};
 use super::line::Line;
 use super::socket::{Phase, Socket, left, wait};
 use crate::model::probe::quote;
-use crate::transport::carried::{Carried, SLACK};
+use crate::transport::carried::{Carried, Ending, SLACK};
 use crate::transport::frames::Stream;
 use crate::transport::script::end_by_force;
 use crate::transport::{Answer, TransportError};
@@ -51,12 +51,12 @@ pub(super) struct Carrying<'a> {
 
 impl Carrying<'_> {
     /// Carries the script to its end. Errors mean that the line is of no more use.
-    pub(super) fn run(&self, carried: &mut Carried) -> Result<&'static str, TransportError> {
+    pub(super) fn run(&self, carried: &mut Carried) -> Result<Ending, TransportError> {
         let Some((session, socket)) = self.line.last() else { return Err(fault::cut_off("the line has no session")) };
         session.set_blocking(false);
         let ready = std::mem::take(&mut carried.refused);
         if !self.hand_over(ready) {
-            return Ok("cancelled");
+            return Ok(Ending::Cancelled);
         }
         let mut channel = self.open(session, socket, COMMAND)?;
         let text = std::mem::take(&mut carried.text);
@@ -86,10 +86,10 @@ impl Carrying<'_> {
                 }
             }
             if carried.is_finished() {
-                return Ok("finished");
+                return Ok(Ending::Over);
             }
             if !moved && channel.eof() {
-                return Ok("the shell ended");
+                return Ok(Ending::Over);
             }
             if give_up_at.is_none() && self.is_cancelled() {
                 // The end of its input is the order to stop.
@@ -97,7 +97,7 @@ impl Carrying<'_> {
             }
             if give_up_at.unwrap_or(deadline) <= Instant::now() {
                 self.end_by_force(session, socket, carried);
-                return Ok("it did not end in time");
+                return Ok(if give_up_at.is_some() { Ending::Cancelled } else { Ending::OutOfTime });
             }
             if !moved {
                 self.rest(session, socket, TURN)?;
