@@ -148,6 +148,9 @@ struct Shared {
     trends: Vec<(String, Arc<Rules>, Duration, Arc<ItemTexts>)>,
 }
 
+/// What decides the rules for a target: the rungs that hold, the variant, the waivers.
+type Deciding = (Vec<usize>, Option<usize>, Vec<usize>);
+
 impl<'a> Planner<'a> {
     fn line(&mut self, line: &Line) {
         let doc = &line.doc;
@@ -166,7 +169,7 @@ impl<'a> Planner<'a> {
         let variants: Vec<Option<BTreeSet<usize>>> =
             doc.variants.iter().map(|variant| variant.targets.as_ref().map(|targets| self.selected(targets))).collect();
         let mut shared: HashMap<(Vec<usize>, Option<usize>), Option<Shared>> = HashMap::new();
-        let mut with_waivers: HashMap<(Vec<usize>, Option<usize>, Vec<usize>), Arc<Rules>> = HashMap::new();
+        let mut with_waivers: HashMap<Deciding, Arc<Rules>> = HashMap::new();
         for position in self.targets_of(line, entry) {
             let target = Arc::clone(&self.inventory.targets[position]);
             let fits = |selected: &Option<BTreeSet<usize>>| selected.as_ref().is_none_or(|selected| selected.contains(&position));

@@ -34,7 +34,7 @@ pub(super) async fn store(places: &Places) -> Vec<Looked> {
             store.close().await;
         }
         Err(error) => {
-            looked.push(Looked::bad(format!("the store {}: {error}", path.display()), "restore it from a backup, or name another"))
+            looked.push(Looked::bad(format!("the store {}: {error}", path.display()), "restore it from a backup, or name another"));
         }
     }
     looked
