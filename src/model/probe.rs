@@ -40,9 +40,9 @@ impl Probe {
 
     /// The probe with commands that need root; see [`ShellAsk::privileged`].
     #[must_use]
-    pub fn privileged(mut self, commands: impl IntoIterator<Item = &'static str>) -> Self {
+    pub fn privileged<C: Into<Cow<'static, str>>>(mut self, commands: impl IntoIterator<Item = C>) -> Self {
         if let Ask::Shell(shell) = &mut self.ask {
-            shell.privileged = commands.into_iter().map(Cow::Borrowed).collect();
+            shell.privileged = commands.into_iter().map(Into::into).collect();
         }
         self
     }
@@ -167,6 +167,19 @@ pub fn quote(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Escapes `word` so that sudoers takes it as exactly this argument (or path) of a command.
+#[must_use]
+pub fn sudoers(word: &str) -> String {
+    let mut escaped = String::with_capacity(word.len());
+    for c in word.chars() {
+        if " \\,:=*?[]!()\"'".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 /// A dialect of SQL that a transport of ours speaks.
@@ -531,6 +544,12 @@ mod tests {
         assert_eq!(quote(""), "''");
         assert_eq!(quote("$(reboot)"), "'$(reboot)'");
         assert_eq!(quote("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn arguments_are_escaped_for_sudoers() {
+        assert_eq!(sudoers("/etc/shadow"), "/etc/shadow");
+        assert_eq!(sudoers("--since=a,b *"), r"--since\=a\,b\ \*");
     }
 
     #[test]
