@@ -46,6 +46,36 @@ pub mod read_output;
 pub mod smart;
 pub mod sshd_settings;
 pub mod sysctl;
+pub mod mysql_accounts;
+pub mod mysql_auto_increment;
+pub mod mysql_connections;
+pub mod mysql_database_size;
+pub mod mysql_locks;
+pub mod mysql_log_size;
+pub mod mysql_long_running;
+pub mod mysql_replication_lag;
+pub mod mysql_slow_queries;
+pub mod postgres_bloat;
+pub mod postgres_connections;
+pub mod postgres_database_size;
+pub mod postgres_locks;
+pub mod postgres_log_size;
+pub mod postgres_long_running;
+pub mod postgres_replication_lag;
+pub mod postgres_slow_queries;
+pub mod postgres_xid_age;
+pub mod sql;
+pub mod sqlite_integrity;
+
+pub mod bind_value;
+mod daily_rate;
+mod lock_waits;
+pub mod no_params;
+mod records;
+mod rights;
+mod sessions;
+mod statement_text;
+mod weak_passwords;
 
 pub mod no_params;
 
@@ -56,6 +86,8 @@ mod procfs;
 mod fragments;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod statements;
 #[cfg(test)]
 mod testing;
 
@@ -96,6 +128,27 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<smart::Smart>(),
     Entry::of::<sshd_settings::SshdSettings>(),
     Entry::of::<sysctl::Sysctl>(),
+    Entry::of::<disk_space::DiskSpace>(),
+    Entry::of::<mysql_accounts::MysqlAccounts>(),
+    Entry::of::<mysql_auto_increment::MysqlAutoIncrement>(),
+    Entry::of::<mysql_connections::MysqlConnections>(),
+    Entry::of::<mysql_database_size::MysqlDatabaseSize>(),
+    Entry::of::<mysql_locks::MysqlLocks>(),
+    Entry::of::<mysql_log_size::MysqlLogSize>(),
+    Entry::of::<mysql_long_running::MysqlLongRunning>(),
+    Entry::of::<mysql_replication_lag::MysqlReplicationLag>(),
+    Entry::of::<mysql_slow_queries::MysqlSlowQueries>(),
+    Entry::of::<postgres_bloat::PostgresBloat>(),
+    Entry::of::<postgres_connections::PostgresConnections>(),
+    Entry::of::<postgres_database_size::PostgresDatabaseSize>(),
+    Entry::of::<postgres_locks::PostgresLocks>(),
+    Entry::of::<postgres_log_size::PostgresLogSize>(),
+    Entry::of::<postgres_long_running::PostgresLongRunning>(),
+    Entry::of::<postgres_replication_lag::PostgresReplicationLag>(),
+    Entry::of::<postgres_slow_queries::PostgresSlowQueries>(),
+    Entry::of::<postgres_xid_age::PostgresXidAge>(),
+    Entry::of::<sql::Sql>(),
+    Entry::of::<sqlite_integrity::SqliteIntegrity>(),
 ];
 
 /// The check whose id is `id`.
