@@ -81,6 +81,15 @@ pub mod no_params;
 
 mod parts;
 mod procfs;
+pub mod dns;
+pub mod http;
+pub mod http_flow;
+pub mod ping;
+pub mod tcp_port;
+pub mod tls_certificate;
+
+mod status_rule;
+mod web;
 
 #[cfg(test)]
 mod fragments;
@@ -149,6 +158,13 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<postgres_xid_age::PostgresXidAge>(),
     Entry::of::<sql::Sql>(),
     Entry::of::<sqlite_integrity::SqliteIntegrity>(),
+    Entry::of::<disk_space::DiskSpace>(),
+    Entry::of::<dns::Dns>(),
+    Entry::of::<http::Http>(),
+    Entry::of::<http_flow::HttpFlow>(),
+    Entry::of::<ping::Ping>(),
+    Entry::of::<tcp_port::TcpPort>(),
+    Entry::of::<tls_certificate::TlsCertificate>(),
 ];
 
 /// The check whose id is `id`.

@@ -75,7 +75,7 @@ impl Running {
 
     /// Waits until `is_ready`; a server that ends before, or takes a minute, fails the test with its log.
     pub(crate) fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !is_ready() {
             let ended = self.child.try_wait().expect("the state of the server");
             assert!(ended.is_none() && Instant::now() < deadline, "{ended:?}: {}", std::fs::read_to_string(&self.log).unwrap_or_default());

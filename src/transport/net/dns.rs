@@ -11,7 +11,7 @@ use hickory_resolver::proto::{ProtoError, ProtoErrorKind};
 use hickory_resolver::{ResolveError, TokioResolver};
 use tokio::time::{Instant, timeout};
 
-use super::{OurSide, millis};
+use super::{OurSide, fine_millis};
 use crate::model::probe::answer;
 
 /// Asks for the records of type `record` of `name`.
@@ -21,7 +21,7 @@ pub(super) async fn resolve(name: &str, record: &str, server: Option<&str>, limi
     let resolver = resolver(server, limit)?;
     let began = Instant::now();
     let looked = timeout(limit, resolver.lookup(asked, kind)).await;
-    let mut answer = answer::Dns { took_ms: millis(began.elapsed()), ..answer::Dns::default() };
+    let mut answer = answer::Dns { took_ms: fine_millis(began.elapsed()), ..answer::Dns::default() };
     match looked {
         Err(_) => (answer.failure, answer.detail) = (Some("timed-out".into()), Some(format!("no answer within {} ms", limit.as_millis()))),
         Ok(Err(error)) => (answer.failure, answer.detail) = (Some(word(&error)?.to_owned()), Some(error.to_string())),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::mask::Masker;
 use super::template::{Place, TemplateFault, fill, fill_json, form};
-use super::{OurSide, Outcome, millis, trust};
+use super::{OurSide, Outcome, fine_millis, trust};
 use crate::model::Untrusted;
 use crate::model::probe::{HttpAsk, HttpStep, answer};
 use crate::secret;
@@ -138,7 +138,7 @@ impl<'a> Talk<'a> {
                 taken.status = Some(response.status().as_u16());
                 let headers = headers_of(&response);
                 let body = self.receive(response, began, end, &mut taken).await?;
-                taken.took_ms = millis(began.elapsed());
+                taken.took_ms = fine_millis(began.elapsed());
                 if taken.failure.is_none() && goes_on(step, &taken) {
                     self.keep(step, &body, &mut taken);
                 }
@@ -147,7 +147,7 @@ impl<'a> Talk<'a> {
                 return Ok(taken);
             }
         }
-        taken.took_ms = millis(began.elapsed());
+        taken.took_ms = fine_millis(began.elapsed());
         Ok(taken)
     }
 
@@ -308,7 +308,8 @@ fn failure_of(error: &reqwest::Error) -> Result<(&'static str, String), OurSide>
             return Ok(("tls", detail));
         }
         if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            let io = innermost(io);
+            if io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some() {
                 return Ok(("tls", detail));
             }
             if error.is_dns() {
@@ -330,6 +331,14 @@ fn failure_of(error: &reqwest::Error) -> Result<(&'static str, String), OurSide>
     Ok((if error.is_dns() { "dns" } else { "cut" }, detail))
 }
 
+/// The error of the system within errors that wrap it; `source` would skip over those.
+fn innermost(mut io: &std::io::Error) -> &std::io::Error {
+    while let Some(inner) = io.get_ref().and_then(|inner| inner.downcast_ref::<std::io::Error>()) {
+        io = inner;
+    }
+    io
+}
+
 /// What the library says, with its causes, without the URL, which may hold a secret in a form of its own.
 fn words(error: &reqwest::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
@@ -341,5 +350,5 @@ fn words(error: &reqwest::Error) -> String {
         }
         cause = current.source();
     }
-    if parts.is_empty() { error.to_string() } else { parts.join(": ") }
+    if parts.is_empty() { "the exchange failed".to_owned() } else { parts.join(": ") }
 }

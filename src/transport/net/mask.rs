@@ -70,8 +70,8 @@ mod tests {
         let json = serde_json::json!({ "pw": "p&w \"厂/1" }).to_string();
         let basic = format!("Basic {}", STANDARD.encode("p&w \"厂/1"));
         for text in [url.as_str(), &url.to_lowercase(), &json, &basic, "p&amp;w &quot;厂/1", "pw=p%26w+%22%E5%8E%82%2F1"] {
-            let masked = masker.mask(text);
-            assert!(masked.contains(MASK) && !masked.contains("p&w") && !masked.to_lowercase().contains("%e5%8e%82"), "{text} -> {masked}");
+            let stored = masker.mask(text);
+            assert!(stored.contains(MASK) && !stored.contains("p&w") && !stored.to_lowercase().contains("%e5%8e%82"), "{text} -> {stored}");
         }
     }
 

@@ -50,7 +50,15 @@ async fn carry(lines: &Lines, asked: Asked, deadline: Instant, cancel: &Cancella
         return None;
     }
     let (at, began) = (Utc::now(), Instant::now());
-    let limit = asked.limit.min(deadline.saturating_duration_since(began));
+    let probe = asked.probe.name.into_owned();
+    let capture =
+        |ended| Capture { probe, variant: None, at, took_ms: millis(began.elapsed()), ended, out: Vec::new(), err: Vec::new(), cut: false };
+    if began >= deadline {
+        // The session's limit decides what is still begun. It never shortens a question's own limit: silence within
+        // what is left of ours would be put down to the target.
+        return Some((asked.id, capture(Ended::TimedOut { limit_ms: millis(lines.session_limit) })));
+    }
+    let limit = asked.limit;
     let outcome = match &asked.probe.ask {
         // A conversation cleans up after itself, also when it is cancelled: it looks at `cancel` itself.
         Ask::Net(NetAsk::Http(ask)) => http::converse(lines, ask, limit, cancel).await,
@@ -63,13 +71,11 @@ async fn carry(lines: &Lines, asked: Asked, deadline: Instant, cancel: &Cancella
     if cancel.is_cancelled() {
         return None;
     }
-    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (ended, out, err) = match outcome {
-        Ok(Outcome { status, out, err }) => (Ended::Exit { status }, out, err),
-        Err(OurSide(detail)) => (Ended::Failed { kind: FailKind::OurSide, detail: detail.into() }, Vec::new(), Vec::new()),
+    let capture = match outcome {
+        Ok(Outcome { status, out, err }) => Capture { out, err, ..capture(Ended::Exit { status }) },
+        Err(OurSide(detail)) => capture(Ended::Failed { kind: FailKind::OurSide, detail: detail.into() }),
     };
-    let probe = asked.probe.name.into_owned();
-    Some((asked.id, Capture { probe, variant: None, at, took_ms, ended, out, err, cut: false }))
+    Some((asked.id, capture))
 }
 
 async fn single(lines: &Lines, ask: &NetAsk, limit: Duration) -> Result<Outcome, OurSide> {
@@ -114,7 +120,12 @@ impl OurSide {
     }
 }
 
+/// Whole milliseconds.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds with a fraction.
-fn millis(duration: Duration) -> f64 {
+fn fine_millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }

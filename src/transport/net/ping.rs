@@ -11,13 +11,15 @@ use super::{OurSide, Outcome};
 /// Most echoes that one question may ask for.
 const MOST: u32 = 100;
 
+/// How long it waits for the last echo, in seconds.
+const ECHO_LIMIT_S: &str = "2";
+
 /// Sends `count` echoes to `host`. The capture has what the program prints and its exit status: 1 is "no echo came".
 pub(super) async fn echo(host: &str, count: u32, limit: Duration, cap_bytes: usize) -> Result<Outcome, OurSide> {
     let count = count.clamp(1, MOST);
-    // It waits for the last echo until the deadline that we give it, a little before ours.
-    let deadline_s = limit.saturating_sub(Duration::from_millis(500)).as_secs().max(1);
     let mut command = Command::new("ping");
-    command.env("LC_ALL", "C").args(["-n", "-c", &count.to_string(), "-w", &deadline_s.to_string(), "--", host]);
+    // Not `-w`: with a deadline it sends more than `count` where some are lost, and the share of the lost is another.
+    command.env("LC_ALL", "C").args(["-n", "-c", &count.to_string(), "-W", ECHO_LIMIT_S, "--", host]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = match command.spawn() {
         Ok(child) => child,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{OurSide, millis};
+use super::{OurSide, fine_millis};
 use crate::model::probe::answer;
 use crate::transport::dial::{DialError, DialFailure, dial};
 
@@ -12,7 +12,7 @@ use crate::transport::dial::{DialError, DialFailure, dial};
 pub(super) async fn knock(host: &str, port: u16, limit: Duration) -> Result<answer::Tcp, OurSide> {
     let began = Instant::now();
     let dialled = dial(host, port, limit).await;
-    let took_ms = millis(began.elapsed());
+    let took_ms = fine_millis(began.elapsed());
     match dialled {
         Ok(_) => Ok(answer::Tcp { open: true, took_ms, failure: None, detail: None }),
         Err(error) => {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::tcp::failure;
-use super::{OurSide, millis, trust};
+use super::{OurSide, fine_millis, trust};
 use crate::model::probe::answer;
 use crate::transport::dial::dial;
 
@@ -47,13 +47,13 @@ pub(super) async fn look(host: &str, port: u16, name: Option<&str>, ca: Option<&
                 (answer.failure, answer.detail) = (Some("timed-out".into()), Some(format!("no handshake within {} ms", limit.as_millis())));
             }
             Ok(Err(error)) => {
-                let word = if error.get_ref().is_some_and(|inner| inner.is::<Error>()) { "tls" } else { "cut" };
+                let word = if error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).is_some() { "tls" } else { "cut" };
                 (answer.failure, answer.detail) = (Some(word.into()), Some(error.to_string()));
             }
             Ok(Ok(stream)) => answer.protocol = stream.get_ref().1.protocol_version().map(protocol),
         },
     }
-    answer.took_ms = millis(began.elapsed());
+    answer.took_ms = fine_millis(began.elapsed());
     if let Some(seen) = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take() {
         answer.chain = seen.chain;
         answer.trusted = Some(seen.distrust.is_none());

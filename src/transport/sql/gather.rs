@@ -1,8 +1,10 @@
 //! Rows on their way into an answer: capped in number and size, their columns checked.
 
-use crate::model::probe::answer::Table;
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
 
 use super::fault::Fault;
+use crate::model::probe::answer::Table;
 
 /// Most rows that an answer holds.
 const ROW_CAP: usize = 10_000;
@@ -72,6 +74,36 @@ impl Gather {
         true
     }
 
+    /// Pours the rows of an answer in, each written as text by `read`. `is_answering` stays set where it stops before
+    /// the end: because the answer is cut, or a value cannot be taken.
+    ///
+    /// # Errors
+    /// What the server says in the middle of its answer, or why a value or a column cannot be taken.
+    pub(super) async fn pour<R: sqlx::Row>(
+        &mut self,
+        mut rows: BoxStream<'_, Result<R, sqlx::Error>>,
+        read: fn(&R) -> Result<Vec<Option<String>>, Fault>,
+        is_answering: &mut bool,
+    ) -> Result<(), Fault> {
+        *is_answering = true;
+        let mut is_first = true;
+        loop {
+            let row = match rows.try_next().await {
+                Ok(Some(row)) => row,
+                ended => {
+                    *is_answering = false;
+                    return ended.map(drop).map_err(|error| Fault::from_driver(&error));
+                }
+            };
+            if std::mem::take(&mut is_first) {
+                self.columns(row.columns().iter().map(sqlx::Column::name))?;
+            }
+            if !self.row(read(&row)?) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Notes that rows are missing.
     pub(super) fn cut(&mut self) {
         self.is_cut = true;
@@ -82,7 +114,7 @@ impl Gather {
         self.is_cut
     }
 
-    /// Whether the server sent no row and the columns are not known yet.
+    /// Whether the server sent no row, so that the columns are not known yet.
     pub(super) fn lacks_columns(&self) -> bool {
         self.table.columns.is_empty()
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
 use secrecy::ExposeSecret as _;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode};
@@ -57,13 +56,13 @@ impl Mysql {
 
     async fn pour(&mut self, statement: &Statement, limit: Duration, gather: &mut Gather) -> Result<(), Fault> {
         let limit = server_limit(limit);
-        let (limit_s, lock_s) = (limit.as_secs_f64(), limit.as_secs().max(1));
-        let limit_ms = limit.as_millis();
+        let (seconds, lock_s) = (limit.as_secs_f64(), limit.as_secs().max(1));
+        let millis = limit.as_millis();
         self.execute(match self.identity.dialect {
-            Dialect::Mariadb => format!("SET SESSION max_statement_time = {limit_s:.3}, lock_wait_timeout = {lock_s}"),
+            Dialect::Mariadb => format!("SET SESSION max_statement_time = {seconds:.3}, lock_wait_timeout = {lock_s}"),
             // It knows a limit for SELECT from 5.7.8 on; ours ends what else takes too long.
             _ if self.identity.version >= 507 => {
-                format!("SET SESSION max_execution_time = {limit_ms}, lock_wait_timeout = {lock_s}")
+                format!("SET SESSION max_execution_time = {millis}, lock_wait_timeout = {lock_s}")
             }
             _ => format!("SET SESSION lock_wait_timeout = {lock_s}"),
         })
@@ -79,28 +78,11 @@ impl Mysql {
             let names: Vec<String> = (0..values.len()).map(|at| format!("@rounds_{at}")).collect();
             text = format!("EXECUTE rounds_ask USING {}", names.join(", "));
         }
-        self.is_answering = true;
-        {
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(&mut self.connection);
-            let mut is_first = true;
-            loop {
-                let row = match rows.try_next().await {
-                    Ok(Some(row)) => row,
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.is_answering = false;
-                        return Err(Fault::from_driver(&error));
-                    }
-                };
-                if std::mem::take(&mut is_first) {
-                    gather.columns(row.columns().iter().map(sqlx::Column::name))?;
-                }
-                if !gather.row(values_of(&row)?) {
-                    return Ok(());
-                }
-            }
+        let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(&mut self.connection);
+        gather.pour(rows, values_of, &mut self.is_answering).await?;
+        if self.is_answering {
+            return Ok(());
         }
-        self.is_answering = false;
         if gather.lacks_columns() {
             match (&mut self.connection).prepare(AssertSqlSafe(statement.text.clone()).into_sql_str()).await {
                 Ok(prepared) => gather.columns(prepared.columns().iter().map(sqlx::Column::name))?,

@@ -1,10 +1,14 @@
 //! PostgreSQL. Everything goes by the simple protocol, in which the server writes each value as text.
+//!
+//! A pooler such as `PgBouncer` may hand the server's session to another client as soon as our transaction ends. So
+//! nothing of ours outlives it: settings are local to it, and the number of the backend, by which a statement is
+//! cancelled, is asked anew in each. A setting of the session would make other clients' sessions read-only.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{
@@ -31,7 +35,10 @@ pub(super) struct Postgres {
     connection: PgConnection,
     relay: Relay,
     identity: Identity,
+    /// The backend that carries the transaction; 0 before the first.
     backend: i32,
+    /// Whether the transaction has a prepared statement.
+    is_prepared: bool,
     is_answering: bool,
 }
 
@@ -41,54 +48,60 @@ impl Postgres {
         let database = database.or(access.target.database.as_deref()).unwrap_or("postgres").to_owned();
         let (mut connection, relay) = connect(access, &database).await?;
         let known = introduce(&mut connection, access).await.map_err(|error| fault::login(&error, access))?;
-        let (Some(version), Some(banner), Some(Ok(backend))) =
-            (known.first().and_then(|version| version.parse::<u32>().ok()), known.get(1), known.get(2).map(|pid| pid.parse::<i32>()))
-        else {
+        let (Some(version), Some(banner)) = (known.first().and_then(|version| version.parse::<u32>().ok()), known.get(1)) else {
             return Err(TransportError::new(FailureKind::Protocol, Message::Protocol { detail: known.join(", ").into() }));
         };
         let identity = Identity { dialect: Dialect::Postgres, version: version / 100, banner: banner.clone() };
-        Ok(Self { access: Arc::clone(access), database, connection, relay, identity, backend, is_answering: false })
+        let access = Arc::clone(access);
+        Ok(Self { access, database, connection, relay, identity, backend: 0, is_prepared: false, is_answering: false })
     }
 
     async fn pour(&mut self, statement: &Statement, limit: Duration, gather: &mut Gather) -> Result<(), Fault> {
-        let limit_ms = server_limit(limit).as_millis();
-        // The first query pins the transaction: after it, no SET TRANSACTION can make it write.
-        self.execute(format!("BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}; SELECT 1")).await?;
+        self.begin(limit).await?;
         let mut text = statement.text.clone();
         if !statement.values.is_empty() {
             let types: Vec<&str> = statement.values.iter().map(type_of).collect();
             self.execute(format!("PREPARE rounds_ask({}) AS {text}", types.join(", "))).await?;
+            self.is_prepared = true;
             let values = statement.values.iter().map(literal).collect::<Result<Vec<_>, _>>()?;
             text = format!("EXECUTE rounds_ask({})", values.join(", "));
         }
-        self.is_answering = true;
-        {
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(&mut self.connection);
-            let mut is_first = true;
-            loop {
-                let row = match rows.try_next().await {
-                    Ok(Some(row)) => row,
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.is_answering = false;
-                        return Err(Fault::from_driver(&error));
-                    }
-                };
-                if std::mem::take(&mut is_first) {
-                    gather.columns(row.columns().iter().map(sqlx::Column::name))?;
-                }
-                if !gather.row(values_of(&row)?) {
-                    return Ok(());
-                }
-            }
+        let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(&mut self.connection);
+        gather.pour(rows, values_of, &mut self.is_answering).await?;
+        if self.is_answering {
+            return Ok(());
         }
-        self.is_answering = false;
         if gather.lacks_columns() {
             let prepared = (&mut self.connection).prepare(AssertSqlSafe(statement.text.clone()).into_sql_str()).await;
             let prepared = prepared.map_err(|error| Fault::from_driver(&error))?;
             gather.columns(prepared.columns().iter().map(sqlx::Column::name))?;
         }
         Ok(())
+    }
+
+    /// Begins a transaction that can only read, with limits of its own.
+    async fn begin(&mut self, limit: Duration) -> Result<(), Fault> {
+        let limit_ms = server_limit(limit).as_millis();
+        // An open transaction of a run that vanished must not hold back the server's clean-up.
+        let idle_ms = self.access.session_limit.as_millis();
+        let zone =
+            self.access.target.timezone.as_ref().map_or_else(String::new, |zone| format!("SET LOCAL TIME ZONE {};", text_literal(zone)));
+        // The query at the end pins the transaction: after it, no SET TRANSACTION can make it write.
+        let text = format!(
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}; SET LOCAL idle_in_transaction_session_timeout = {idle_ms}; {zone} \
+             SELECT pg_backend_pid()"
+        );
+        let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut self.connection).await.map_err(|error| Fault::from_driver(&error))?;
+        let backend = rows.first().map(values_of).transpose()?.and_then(|values| values.into_iter().next()?);
+        let backend = backend.and_then(|backend| backend.parse().ok());
+        self.backend = backend.ok_or_else(|| Fault::Lost { detail: "the server does not say which backend answers".to_owned() })?;
+        Ok(())
+    }
+
+    /// Ends the transaction. The two go in one message, which a pooler sends to one session.
+    async fn end(&mut self) -> Result<(), Fault> {
+        let text = if std::mem::take(&mut self.is_prepared) { "ROLLBACK; DEALLOCATE rounds_ask" } else { "ROLLBACK" };
+        self.execute(text.to_owned()).await
     }
 
     async fn execute(&mut self, text: String) -> Result<(), Fault> {
@@ -106,7 +119,7 @@ impl Engine for Postgres {
         self.relay.allow(gather.allowance());
         let poured = self.pour(statement, limit, gather).await;
         if !self.is_answering && !matches!(poured, Err(Fault::Lost { .. })) {
-            self.execute("ROLLBACK; DEALLOCATE ALL".to_owned()).await?;
+            self.end().await?;
         }
         poured
     }
@@ -155,22 +168,15 @@ async fn connect(access: &Access, database: &str) -> Result<(PgConnection, Relay
     Ok((connection, relay))
 }
 
-/// Makes the session read-only and asks who the server is: version, banner, number of the backend.
+/// Asks who the server is: version and banner.
 async fn introduce(connection: &mut PgConnection, access: &Access) -> Result<Vec<String>, sqlx::Error> {
-    // An open transaction of a run that vanished must not hold back the server's clean-up.
-    let (idle_ms, limit_ms) = (access.session_limit.as_millis(), access.connect_limit.as_millis());
-    let settings = format!(
-        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; SET statement_timeout = {limit_ms}; \
-         SET idle_in_transaction_session_timeout = {idle_ms}"
+    let limit_ms = access.connect_limit.as_millis();
+    let text = format!(
+        "BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}; SELECT current_setting('server_version_num'), version(); ROLLBACK"
     );
-    sqlx::raw_sql(AssertSqlSafe(settings)).execute(&mut *connection).await?;
-    if let Some(zone) = &access.target.timezone {
-        let zone = format!("SET TIME ZONE {}", text_literal(zone));
-        sqlx::raw_sql(AssertSqlSafe(zone)).execute(&mut *connection).await?;
-    }
-    let ask = "SELECT current_setting('server_version_num'), version(), pg_backend_pid()";
-    let row = sqlx::raw_sql(ask).fetch_one(connection).await?;
-    let values = values_of(&row).map_err(|_| sqlx::Error::Protocol("the server does not say who it is".to_owned()))?;
+    let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await?;
+    let silent = || sqlx::Error::Protocol("the server does not say who it is".to_owned());
+    let values = values_of(rows.first().ok_or_else(silent)?).map_err(|_| silent())?;
     Ok(values.into_iter().flatten().collect())
 }
 
@@ -216,8 +222,9 @@ fn text_literal(text: &str) -> String {
     for c in text.chars() {
         match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '_' | '-' | '.' | ',' | '/' => literal.push(c),
-            c if u32::from(c) < 0x80 => literal.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => literal.push_str(&format!("\\U{:08x}", u32::from(c))),
+            // Writing into a String cannot fail.
+            c if c.is_ascii() => drop(write!(literal, "\\x{:02x}", u32::from(c))),
+            c => drop(write!(literal, "\\U{:08x}", u32::from(c))),
         }
     }
     literal.push('\'');

@@ -105,7 +105,9 @@ impl SqlSession {
         let table: answer::Table = serde_json::from_slice(&gather.into_json()).unwrap_or_default();
         if is_cut || list.ended.is_some() {
             let ended = list.ended.unwrap_or_else(|| failed(FailKind::Other, "too many databases to ask each"));
-            begun.iter_mut().for_each(|begun| begun.ended = Some(ended.clone()));
+            for begun in begun {
+                begun.ended = Some(ended.clone());
+            }
         }
         Ok(Some(table.rows.into_iter().flatten().flatten().collect()))
     }
@@ -201,7 +203,11 @@ async fn carry(
     gather: &mut Gather,
     ask: Asking<'_>,
 ) -> Result<Carried, TransportError> {
-    let began = Instant::now();
+    if Instant::now() >= ask.deadline {
+        begun.ended = Some(timed_out(access.session_limit));
+        return Ok(Carried::Ended);
+    }
+    let entered = Instant::now();
     let mut line = match engine.take() {
         Some(line) => line,
         None => tokio::select! {
@@ -221,7 +227,7 @@ async fn carry(
         }
     };
     let took = reading.elapsed();
-    begun.spent += began.elapsed();
+    begun.spent += entered.elapsed();
     let is_lost = matches!(read, Err(Fault::Lost { .. }));
     let is_over = is_lost && line.is_over();
     if !is_lost && (line.is_answering() || took >= limit) {
@@ -239,9 +245,7 @@ async fn carry(
             None
         }
         Err(Fault::Lost { detail }) => return Err(TransportError::new(FailureKind::CutOff, Message::CutOff { detail: detail.into() })),
-        Err(Fault::Stopped { .. }) if took >= server_limit(limit).mul_f64(0.9) => {
-            Some(Ended::TimedOut { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
-        }
+        Err(Fault::Stopped { .. }) if took >= server_limit(limit).mul_f64(0.9) => Some(timed_out(limit)),
         Err(Fault::Stopped { detail }) => Some(failed(FailKind::Other, &in_database(format!("ended by somebody else: {detail}")))),
         Err(Fault::Failed { kind, detail }) => Some(failed(kind, &in_database(detail))),
     };
@@ -269,6 +273,10 @@ fn name_of(variant: &SqlVariant) -> String {
         Dialect::Sqlite => "sqlite",
     };
     if variant.since == 0 { dialect.to_owned() } else { format!("{dialect} since {}", variant.since) }
+}
+
+fn timed_out(limit: Duration) -> Ended {
+    Ended::TimedOut { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) }
 }
 
 fn failed(kind: FailKind, detail: &str) -> Ended {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     AssertSqlSafe, Column as _, ConnectOptions as _, Decode, Executor as _, Row as _, SqlSafeStr as _, Sqlite as Driver, Statement as _,
@@ -88,28 +87,11 @@ impl Sqlite {
                 Bind::Boolean(yes) => query.bind(*yes),
             };
         }
-        self.is_answering = true;
-        {
-            let mut rows = query.fetch(&mut self.connection);
-            let mut is_first = true;
-            loop {
-                let row = match rows.try_next().await {
-                    Ok(Some(row)) => row,
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.is_answering = false;
-                        return Err(Fault::from_driver(&error));
-                    }
-                };
-                if std::mem::take(&mut is_first) {
-                    gather.columns(row.columns().iter().map(sqlx::Column::name))?;
-                }
-                if !gather.row(values_of(&row)?) {
-                    return Ok(());
-                }
-            }
+        let rows = query.fetch(&mut self.connection);
+        gather.pour(rows, values_of, &mut self.is_answering).await?;
+        if self.is_answering {
+            return Ok(());
         }
-        self.is_answering = false;
         if gather.lacks_columns() {
             let prepared = (&mut self.connection).prepare(AssertSqlSafe(statement.text.clone()).into_sql_str()).await;
             let prepared = prepared.map_err(|error| Fault::from_driver(&error))?;

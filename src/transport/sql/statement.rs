@@ -49,7 +49,7 @@ const READS: [&str; 9] = ["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN"
 /// When it is not one statement that reads, or names and values do not match.
 pub fn prepare(dialect: Dialect, text: &str, binds: &[(String, Bind)]) -> Result<Statement, StatementFault> {
     let pieces = split(dialect, text)?;
-    let first = pieces.iter().find_map(|piece| piece.first_word()).ok_or(StatementFault::Empty)?;
+    let first = pieces.iter().find_map(Piece::first_word).ok_or(StatementFault::Empty)?;
     if !READS.contains(&first.to_ascii_uppercase().as_str()) {
         return Err(StatementFault::NotReading(first.to_owned()));
     }
@@ -75,11 +75,10 @@ pub fn prepare(dialect: Dialect, text: &str, binds: &[(String, Bind)]) -> Result
                 numbered.len() - 1
             }
         };
-        statement.text.push_str(&match dialect {
-            Dialect::Postgres => format!("${}", number + 1),
-            Dialect::Sqlite => format!("?{}", number + 1),
-            Dialect::Mysql | Dialect::Mariadb => "?".to_owned(),
-        });
+        statement.text.push(if dialect == Dialect::Postgres { '$' } else { '?' });
+        if !by_place {
+            statement.text += &(number + 1).to_string();
+        }
     }
     match binds.iter().find(|(bind, _)| !numbered.contains(&bind.as_str())) {
         Some((bind, _)) => Err(StatementFault::Unused(bind.clone())),
