@@ -27,7 +27,6 @@ pub mod accounts;
 pub mod allowed;
 mod argv;
 pub mod backup_age;
-pub mod disk_space;
 pub mod exec;
 pub mod file_state;
 mod frame;
@@ -77,7 +76,6 @@ mod sessions;
 mod statement_text;
 mod weak_passwords;
 
-pub mod no_params;
 
 mod parts;
 mod procfs;
@@ -123,7 +121,6 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<zombies::Zombies>(),
     Entry::of::<accounts::Accounts>(),
     Entry::of::<backup_age::BackupAge>(),
-    Entry::of::<disk_space::DiskSpace>(),
     Entry::of::<exec::Exec>(),
     Entry::of::<file_state::FileState>(),
     Entry::of::<kernel_errors::KernelErrors>(),
@@ -137,7 +134,6 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<smart::Smart>(),
     Entry::of::<sshd_settings::SshdSettings>(),
     Entry::of::<sysctl::Sysctl>(),
-    Entry::of::<disk_space::DiskSpace>(),
     Entry::of::<mysql_accounts::MysqlAccounts>(),
     Entry::of::<mysql_auto_increment::MysqlAutoIncrement>(),
     Entry::of::<mysql_connections::MysqlConnections>(),
@@ -158,7 +154,6 @@ pub static CATALOGUE: &[Entry] = &[
     Entry::of::<postgres_xid_age::PostgresXidAge>(),
     Entry::of::<sql::Sql>(),
     Entry::of::<sqlite_integrity::SqliteIntegrity>(),
-    Entry::of::<disk_space::DiskSpace>(),
     Entry::of::<dns::Dns>(),
     Entry::of::<http::Http>(),
     Entry::of::<http_flow::HttpFlow>(),
