@@ -9,7 +9,6 @@ pub mod compare;
 pub mod expr;
 pub mod inventory;
 pub mod judge;
-pub mod columns;
 pub mod model;
 pub mod playbook;
 pub mod quantity;
