@@ -334,7 +334,8 @@ impl<'a> Planner<'a> {
         let site = self.site;
         let mut rules = Arc::clone(&made.rules);
         for (at, waiver) in site.waivers.iter().enumerate().filter(|(_, waiver)| waiver.check.value == line.doc.check.value) {
-            if waiver.targets.as_ref().is_some_and(|targets| !self.selected(targets).contains(&position)) {
+            let other_line = waiver.line.as_ref().is_some_and(|id| id.value != line.id);
+            if other_line || waiver.targets.as_ref().is_some_and(|targets| !self.selected(targets).contains(&position)) {
                 continue;
             }
             self.waivers_used.insert(at);

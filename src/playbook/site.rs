@@ -37,11 +37,13 @@ pub struct Site {
     pub parts: Vec<PartDoc>,
     /// Playbooks.
     pub playbooks: Vec<(FileId, PlaybookDoc)>,
+    /// Files of tests, for `rounds test`.
+    pub tests: Vec<FileId>,
     settings_at: Option<Span>,
 }
 
 /// What the first key of a file can be.
-const SORTS: [&str; 7] = ["settings", "inventory", "calendar", "windows", "waivers", "part", "playbook"];
+const SORTS: [&str; 8] = ["settings", "inventory", "calendar", "windows", "waivers", "part", "playbook", "test"];
 
 impl Site {
     /// Reads every `*.yaml` and `*.yml` below `folder`, hidden ones left out.
@@ -123,6 +125,8 @@ impl Site {
                     self.playbooks.push((file, playbook));
                 }
             }
+            // Read when tests are run: a slip in one must not keep a playbook from running.
+            "test" => self.tests.push(file),
             other => {
                 let misplaced = SORTS.iter().find(|sort| root.get(sort).is_some());
                 let help = match (misplaced, nearest(other, SORTS)) {
