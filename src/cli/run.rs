@@ -121,7 +121,8 @@ pub fn lines(inventory: &Inventory, plan: &Plan) -> Lines {
 }
 
 /// Cancelled by the first interrupt or request to end; the second one ends the program as it always does.
-fn cancel_on_signal() -> CancellationToken {
+#[must_use]
+pub fn cancel_on_signal() -> CancellationToken {
     let token = CancellationToken::new();
     let cancel = token.clone();
     tokio::spawn(async move {
