@@ -31,7 +31,7 @@ impl<'n> MapReader<'n> {
         self.span
     }
 
-    /// The value under `key`; null counts as not written.
+    /// The value under `key`; one that is written without a value is told by [`MapReader::finish`].
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.take_with_key(key).map(|(_, node)| node)
     }
@@ -46,7 +46,7 @@ impl<'n> MapReader<'n> {
     /// The value under `key`, whose absence is a fault.
     pub fn require(&mut self, key: &'static str, faults: &mut Faults) -> Option<&'n Node> {
         let node = self.take(key);
-        if node.is_none() {
+        if node.is_none() && !self.entries.iter().any(|(name, _)| name.name == key) {
             // Point at the first line of the map: the whole of it would drown the message.
             let at = self.entries.first().map_or(self.span, |(first, _)| first.span);
             faults.push(Fault::error(at, format!("{} needs `{key}:`", self.what)));
@@ -54,9 +54,14 @@ impl<'n> MapReader<'n> {
         node
     }
 
-    /// Reports every key that was not asked for, with the nearest one that was.
+    /// Reports every key that was not asked for, with the nearest one that was, and every key without a value: `targets:`
+    /// with nothing behind it must not mean "all".
     pub fn finish(self, faults: &mut Faults) {
-        for (key, _) in self.entries {
+        for (key, node) in self.entries {
+            if node.value == NodeValue::Null {
+                let message = format!("`{}:` has no value", key.name);
+                faults.push(Fault::error(key.span, message).help("write one, or take the line out"));
+            }
             if !self.asked.contains(&key.name.as_str()) {
                 let near = nearest(&key.name, self.asked.iter().copied());
                 let help =
