@@ -76,20 +76,30 @@ impl Fault {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     list: Vec<Fault>,
+    /// How many are not listed, because there are too many already.
+    more: usize,
 }
 
+/// Most faults that are listed; comparing each with all others must not take longer than reading the file.
+const MOST: usize = 500;
+
 impl Faults {
-    /// Adds a fault; the same one twice is kept once.
+    /// Adds a fault; the same one twice is kept once. Errors beyond the most that are listed are counted.
     pub fn push(&mut self, fault: Fault) {
-        if !self.list.contains(&fault) {
+        if self.list.contains(&fault) {
+            return;
+        }
+        if self.list.len() < MOST {
             self.list.push(fault);
+        } else if fault.severity == Severity::Error {
+            self.more += 1;
         }
     }
 
     /// Whether any of them is an error.
     #[must_use]
     pub fn any_error(&self) -> bool {
-        self.list.iter().any(|fault| fault.severity == Severity::Error)
+        self.more > 0 || self.list.iter().any(|fault| fault.severity == Severity::Error)
     }
 
     /// The faults, by place.
@@ -102,6 +112,7 @@ impl Faults {
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
+        self.more += other.more;
         for fault in other.list {
             self.push(fault);
         }
@@ -120,13 +131,18 @@ impl Faults {
             }
             text.push('\n');
         }
-        text
+        text + &self.rest()
     }
 
     /// Every fault on a line: `FILE:LINE: error: MESSAGE (HELP)`, for editors and logs.
     #[must_use]
     pub fn lines(&self, sources: &Sources) -> String {
-        self.sorted().iter().map(|fault| plain(fault, sources) + "\n").collect()
+        self.sorted().iter().map(|fault| plain(fault, sources) + "\n").collect::<String>() + &self.rest()
+    }
+
+    /// How many errors are not listed.
+    fn rest(&self) -> String {
+        if self.more == 0 { String::new() } else { format!("… and {} more errors\n", self.more) }
     }
 }
 
