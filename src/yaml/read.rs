@@ -72,6 +72,9 @@ impl<'n> MapReader<'n> {
     }
 }
 
+/// Longest length of time that anything here can mean; what is beyond would overflow clocks.
+const CENTURY_S: f64 = 36_525.0 * 86_400.0;
+
 /// The candidate that `word` was probably meant to be.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -175,7 +178,10 @@ impl Faults {
     pub fn duration(&mut self, node: &Node, what: &str) -> Option<f64> {
         let text = self.scalar(node, what)?;
         match unit::parse(text) {
-            Ok(Literal::Duration(seconds)) if seconds > 0.0 => return Some(seconds),
+            Ok(Literal::Duration(seconds)) if seconds > 0.0 && seconds <= CENTURY_S => return Some(seconds),
+            Ok(Literal::Duration(seconds)) if seconds > 0.0 => {
+                self.push(Fault::error(node.span, format!("{what} of more than a century: `{text}`")));
+            }
             Ok(Literal::Number(_)) => {
                 self.push(Fault::error(node.span, format!("{text} what?")).help(format!("{what} takes a unit: {text}s, {text}m, {text}h")))
             }
