@@ -269,7 +269,7 @@ fn read_default(node: &Node, faults: &mut Faults) -> Option<Default_> {
 
 fn read_entry(node: &Node, faults: &mut Faults) -> Option<Entry> {
     let mut map = MapReader::new(node, "a target", faults)?;
-    let id = map.require("id", faults).and_then(|node| faults.id(node, "the id of a target"));
+    let id = map.require("id", faults).and_then(|node| faults.id_range(node, "the id of a target"));
     let kinds = Kind::ALL.map(Kind::id);
     let kind = map.require("kind", faults).and_then(|node| faults.word(node, "kind", &kinds)).and_then(Kind::from_id);
     let keys = read_keys(&mut map, faults);

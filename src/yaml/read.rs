@@ -128,9 +128,18 @@ impl Faults {
 
     /// An id: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
     pub fn id(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        self.name(node, what, &['-', '_', '.'])
+    }
+
+    /// An id, or a range of them: `app[1..3]`.
+    pub fn id_range(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        self.name(node, what, &['-', '_', '.', '[', ']'])
+    }
+
+    fn name(&mut self, node: &Node, what: &str, signs: &[char]) -> Option<Spanned<String>> {
         let text = self.scalar(node, what)?;
         let good = text.chars().next().is_some_and(char::is_alphanumeric)
-            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ','));
+            && text.chars().all(|c| c.is_alphanumeric() || signs.contains(&c));
         if !good {
             self.push(Fault::error(node.span, format!("{what} is a name of letters, digits, `-`, `_` and `.`")));
             return None;
