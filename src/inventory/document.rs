@@ -378,7 +378,10 @@ fn read_group(node: &Node, faults: &mut Faults) -> Option<Group> {
 /// Reads `targets:`: a string is an expression, a list is names.
 pub fn read_selection(node: &Node, what: &str, faults: &mut Faults) -> Option<Selection> {
     match &node.value {
-        NodeValue::List(_) => Some(Selection::Names(faults.ids(node, what), node.span)),
+        NodeValue::List(_) => {
+            let names = faults.some(node, what).iter().filter_map(|item| faults.id(item, what)).collect();
+            Some(Selection::Names(names, node.span))
+        }
         _ => faults.spanned_text(node, what).map(Selection::Where),
     }
 }

@@ -447,7 +447,8 @@ fn read_use(node: &Node, faults: &mut Faults) -> Option<UseDoc> {
     let of = map.require("use", faults).and_then(|node| faults.id(node, "use"));
     let prefix = map.take("as").and_then(|node| faults.id(node, "as"));
     let with = map.take("with").map(|node| read_with(node, faults)).unwrap_or_default();
-    let only = map.take("only").map(|node| faults.ids(node, "only")).unwrap_or_default();
+    let only = map.take("only").map_or(&[][..], |node| faults.some(node, "only"));
+    let only = only.iter().filter_map(|item| faults.id(item, "only")).collect();
     let for_each = map.take("for_each").and_then(|node| match &node.value {
         NodeValue::Map(entries) if entries.len() == 1 => {
             let (key, node) = &entries[0];
@@ -488,7 +489,7 @@ pub fn read_limits(node: &Node, faults: &mut Faults) -> Limits {
 fn read_report(node: &Node, faults: &mut Faults) -> Option<ReportDoc> {
     let mut map = MapReader::new(node, "report", faults)?;
     let languages = map.take("languages").map(|node| {
-        let items = faults.list(node, "languages");
+        let items = faults.some(node, "languages");
         items.iter().filter_map(|item| faults.word(item, "a language", &["en", "zh"])).map(str::to_owned).collect()
     });
     let report = ReportDoc {

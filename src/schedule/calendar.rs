@@ -65,7 +65,7 @@ pub fn read_calendar(root: &Node, faults: &mut Faults) -> Option<CalendarDoc> {
     let mut calendar = Calendar::plain();
     if let Some(node) = map.require("covers", faults) {
         calendar.covers = faults
-            .list(node, "covers")
+            .some(node, "covers")
             .iter()
             .filter_map(|item| faults.integer(item, "a year"))
             .filter_map(|year| i32::try_from(year).ok())
@@ -73,7 +73,7 @@ pub fn read_calendar(root: &Node, faults: &mut Faults) -> Option<CalendarDoc> {
     }
     if let Some(node) = map.take("workweek") {
         calendar.workweek = faults
-            .list(node, "workweek")
+            .some(node, "workweek")
             .iter()
             .filter_map(|item| faults.word(item, "a day of the week", &["mon", "tue", "wed", "thu", "fri", "sat", "sun"]))
             .filter_map(weekday)

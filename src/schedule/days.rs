@@ -48,7 +48,7 @@ impl Days {
     /// Reads one word or a list of them.
     pub fn read(node: &Node, faults: &mut Faults) -> Self {
         let items = match &node.value {
-            NodeValue::List(items) => items.as_slice(),
+            NodeValue::List(_) => faults.some(node, "days"),
             _ => std::slice::from_ref(node),
         };
         let words = items.iter().filter_map(|item| {

@@ -116,7 +116,7 @@ pub fn read(node: &Node, faults: &mut Faults) -> Option<ScheduleNode> {
 
 fn read_times(node: &Node, faults: &mut Faults) -> Vec<u16> {
     let items = match &node.value {
-        NodeValue::List(items) => items.as_slice(),
+        NodeValue::List(_) => faults.some(node, "at"),
         _ => std::slice::from_ref(node),
     };
     items
@@ -142,7 +142,7 @@ pub fn time_of_day(text: &str) -> Option<u16> {
 
 fn read_months(node: &Node, faults: &mut Faults) -> Vec<u8> {
     faults
-        .list(node, "months")
+        .some(node, "months")
         .iter()
         .filter_map(|item| {
             let number = faults.integer(item, "a month")?;

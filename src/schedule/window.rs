@@ -90,7 +90,7 @@ fn read_window(node: &Node, faults: &mut Faults) -> Option<Window> {
     let words = ["skip", "no-alerts", "no-changes", "no-drills"];
     let effects: Vec<Effect> = map
         .require("effect", faults)
-        .map(|node| faults.list(node, "effect").iter().filter_map(|item| faults.word(item, "an effect", &words)).map(effect).collect())
+        .map(|node| faults.some(node, "effect").iter().filter_map(|item| faults.word(item, "an effect", &words)).map(effect).collect())
         .unwrap_or_default();
     let reason = map.require("reason", faults).and_then(|node| faults.phrase(node, "reason")).unwrap_or_default();
     map.finish(faults);

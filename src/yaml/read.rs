@@ -228,6 +228,15 @@ impl Faults {
         }
     }
 
+    /// The items of a list that must have some: an empty one would mean "never", "nobody" or, worse, "all".
+    pub fn some<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+        let items = self.list(node, what);
+        if items.is_empty() && matches!(node.value, NodeValue::List(_)) {
+            self.push(Fault::error(node.span, format!("{what} is an empty list")).help("write at least one, or take the line out"));
+        }
+        items
+    }
+
     /// A list of texts.
     pub fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
         self.list(node, what).iter().filter_map(|item| self.text(item, what)).collect()
