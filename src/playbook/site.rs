@@ -60,7 +60,9 @@ impl Site {
 
     /// Reads one file of whichever sort, once.
     pub fn read_file(&mut self, path: &Path, faults: &mut Faults) {
-        if self.sources.iter().any(|(_, source)| source.path == path) {
+        // `./daily.yaml` and `daily.yaml` are one file; read twice it would contradict itself.
+        let same = |other: &Path| other == path || real(other).is_some_and(|other| real(path) == Some(other));
+        if self.sources.iter().any(|(_, source)| same(&source.path)) {
             return;
         }
         match read_text(path) {
@@ -165,6 +167,11 @@ impl Site {
         let file = self.sources.add(path, "");
         faults.push(Fault::error(Span { file, start: 0, end: 0 }, format!("cannot read {}: {error}", path.display())));
     }
+}
+
+/// Where a file really is; `None` where there is none.
+fn real(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
 }
 
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
