@@ -178,14 +178,17 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> std::io::Re
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b".") || paths.len() >= MAX_FILES {
+        if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
         let path = entry.path();
         if entry.file_type()?.is_dir() {
-            if depth < MAX_DEPTH {
-                collect(&path, depth + 1, paths)?;
+            if depth >= MAX_DEPTH {
+                return Err(std::io::Error::other(format!("{} is more than {MAX_DEPTH} folders deep", path.display())));
             }
+            collect(&path, depth + 1, paths)?;
+        } else if paths.len() >= MAX_FILES {
+            return Err(std::io::Error::other(format!("more than {MAX_FILES} files")));
         } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             paths.push(path);
         }
