@@ -112,10 +112,22 @@ impl Site {
                 }
                 self.inventories.push(inventory);
             }
-            "calendar" => self.calendars.extend(read_calendar(root, faults)),
-            "windows" => self.windows.extend(read_windows(root, faults)),
-            "waivers" => self.waivers.extend(read_waivers(root, faults)),
-            "part" => self.parts.extend(read_part(root, faults)),
+            "calendar" => {
+                self.calendars.extend(read_calendar(root, faults));
+                refuse_twins("calendar", self.calendars.iter().map(|calendar| &calendar.id), faults);
+            }
+            "windows" => {
+                self.windows.extend(read_windows(root, faults));
+                refuse_twins("window", self.windows.iter().map(|window| &window.id), faults);
+            }
+            "waivers" => {
+                self.waivers.extend(read_waivers(root, faults));
+                refuse_twins("waiver", self.waivers.iter().map(|waiver| &waiver.id), faults);
+            }
+            "part" => {
+                self.parts.extend(read_part(root, faults));
+                refuse_twins("part", self.parts.iter().map(|part| &part.id), faults);
+            }
             "playbook" => {
                 if let Some(playbook) = read_playbook(root, faults) {
                     if let Some((_, other)) = self.playbook(&playbook.id.value) {
@@ -166,6 +178,16 @@ impl Site {
     fn note_unreadable(&mut self, path: &Path, error: &std::io::Error, faults: &mut Faults) {
         let file = self.sources.add(path, "");
         faults.push(Fault::error(Span { file, start: 0, end: 0 }, format!("cannot read {}: {error}", path.display())));
+    }
+}
+
+/// Of two things of one sort and id nobody could say which is meant.
+fn refuse_twins<'d>(what: &str, ids: impl Iterator<Item = &'d Spanned<String>>, faults: &mut Faults) {
+    let mut first: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
+    for id in ids {
+        if let Some(span) = first.insert(&id.value, id.span) {
+            faults.push(Fault::error(id.span, format!("the {what} `{}` stands twice", id.value)).and_at(span, "first here"));
+        }
     }
 }
 
