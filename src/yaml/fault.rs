@@ -76,30 +76,27 @@ impl Fault {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     list: Vec<Fault>,
-    /// How many are not listed, because there are too many already.
-    more: usize,
+    /// Whether there are errors that are not listed, because there are too many already.
+    more: bool,
 }
 
 /// Most faults that are listed; comparing each with all others must not take longer than reading the file.
 const MOST: usize = 500;
 
 impl Faults {
-    /// Adds a fault; the same one twice is kept once. Errors beyond the most that are listed are counted.
+    /// Adds a fault; the same one twice is kept once. Beyond the most that are listed it is only remembered that there are more.
     pub fn push(&mut self, fault: Fault) {
-        if self.list.contains(&fault) {
-            return;
-        }
-        if self.list.len() < MOST {
+        if self.list.len() >= MOST {
+            self.more |= fault.severity == Severity::Error;
+        } else if !self.list.contains(&fault) {
             self.list.push(fault);
-        } else if fault.severity == Severity::Error {
-            self.more += 1;
         }
     }
 
     /// Whether any of them is an error.
     #[must_use]
     pub fn any_error(&self) -> bool {
-        self.more > 0 || self.list.iter().any(|fault| fault.severity == Severity::Error)
+        self.more || self.list.iter().any(|fault| fault.severity == Severity::Error)
     }
 
     /// The faults, by place.
@@ -112,7 +109,7 @@ impl Faults {
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
-        self.more += other.more;
+        self.more |= other.more;
         for fault in other.list {
             self.push(fault);
         }
@@ -131,18 +128,24 @@ impl Faults {
             }
             text.push('\n');
         }
-        text + &self.rest()
+        text + self.rest()
     }
 
     /// Every fault on a line: `FILE:LINE: error: MESSAGE (HELP)`, for editors and logs.
     #[must_use]
     pub fn lines(&self, sources: &Sources) -> String {
-        self.sorted().iter().map(|fault| plain(fault, sources) + "\n").collect::<String>() + &self.rest()
+        self.sorted().iter().map(|fault| plain(fault, sources) + "\n").collect::<String>() + self.rest()
     }
 
-    /// How many errors are not listed.
-    fn rest(&self) -> String {
-        if self.more == 0 { String::new() } else { format!("… and {} more errors\n", self.more) }
+    /// Whether no more are listed: who reads on would tell nobody.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MOST
+    }
+
+    /// That there are errors which are not listed.
+    fn rest(&self) -> &'static str {
+        if self.more { "… and more errors, once these are put right\n" } else { "" }
     }
 }
 
