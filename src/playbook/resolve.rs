@@ -513,7 +513,8 @@ impl<'a> Planner<'a> {
         PlannedItem { key, target: Some(Arc::clone(target)), work, texts: Arc::new(texts) }
     }
 
-    fn plan(self, items: Vec<PlannedItem>, targets: Vec<Arc<Target>>, calendar: Option<Arc<crate::schedule::Calendar>>) -> Plan {
+    fn plan(mut self, items: Vec<PlannedItem>, targets: Vec<Arc<Target>>, calendar: Option<Arc<crate::schedule::Calendar>>) -> Plan {
+        let windows = self.windows();
         let languages: Vec<Lang> = self.playbook.report.languages.iter().filter_map(|code| Lang::from_code(code)).collect();
         let title = if self.playbook.title.is_empty() { Phrase::plain(&self.playbook.id.value) } else { self.playbook.title.clone() };
         let text = self.site.sources.iter().map(|(_, source)| format!("# {}\n{}\n", source.path.display(), source.text)).collect();
@@ -535,29 +536,22 @@ impl<'a> Planner<'a> {
             items,
             people: self.inventory.people.values().cloned().collect(),
             waivers: waivers.collect(),
-            windows: self.windows(),
+            windows,
             limits: self.limits,
             languages: if languages.is_empty() { Lang::ALL.to_vec() } else { languages },
         }
     }
 
     /// The windows that leave targets alone or keep alerts back, with the targets that they are for.
-    fn windows(&self) -> Vec<PlannedWindow> {
-        let mut ignored = Faults::default();
+    fn windows(&mut self) -> Vec<PlannedWindow> {
         let site = self.site;
-        site.windows
-            .iter()
-            .map(|window| PlannedWindow {
-                window: window.clone(),
-                targets: window.targets.as_ref().map(|targets| {
-                    self.inventory
-                        .select(targets, &mut ignored)
-                        .into_iter()
-                        .map(|position| self.inventory.targets[position].id.clone())
-                        .collect()
-                }),
-            })
-            .collect()
+        let mut planned = Vec::with_capacity(site.windows.len());
+        for window in &site.windows {
+            let ids = |positions: BTreeSet<usize>| positions.into_iter().map(|position| self.inventory.targets[position].id.clone()).collect();
+            let selected = window.targets.as_ref().map(|targets| self.inventory.select(targets, self.faults).into_iter().collect());
+            planned.push(PlannedWindow { window: window.clone(), targets: selected.map(ids) });
+        }
+        planned
     }
 }
 
