@@ -49,6 +49,10 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         faults.push(Fault::error(playbook.id.span, "the inventory has no targets").help("add a file whose first key is `inventory:`"));
     }
     let lines = expand(playbook, site, inventory, faults);
+    let of = |waiver: &super::waiver::WaiverDoc, faults: &mut Faults| {
+        waiver.targets.as_ref().map(|targets| inventory.select(targets, faults).into_iter().collect())
+    };
+    let waiver_targets = site.waivers.iter().map(|waiver| of(waiver, faults)).collect();
     let mut planner = Planner {
         site,
         inventory,
@@ -61,6 +65,7 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         by_target: BTreeMap::new(),
         across: Vec::new(),
         rungs_used: HashMap::new(),
+        waiver_targets,
         waivers_used: BTreeSet::new(),
     };
     for line in &lines {
@@ -107,6 +112,8 @@ struct Planner<'a> {
     by_target: BTreeMap<usize, Vec<PlannedItem>>,
     across: Vec<PlannedItem>,
     rungs_used: HashMap<Span, bool>,
+    /// Targets of each waiver of the site; `None` is all.
+    waiver_targets: Vec<Option<BTreeSet<usize>>>,
     waivers_used: BTreeSet<usize>,
 }
 
@@ -335,7 +342,7 @@ impl<'a> Planner<'a> {
         let mut rules = Arc::clone(&made.rules);
         for (at, waiver) in site.waivers.iter().enumerate().filter(|(_, waiver)| waiver.check.value == line.doc.check.value) {
             let other_line = waiver.line.as_ref().is_some_and(|id| id.value != line.id);
-            if other_line || waiver.targets.as_ref().is_some_and(|targets| !self.selected(targets).contains(&position)) {
+            if other_line || self.waiver_targets[at].as_ref().is_some_and(|targets| !targets.contains(&position)) {
                 continue;
             }
             self.waivers_used.insert(at);
@@ -442,7 +449,8 @@ impl<'a> Planner<'a> {
 
     fn ask_people_exist(&mut self) {
         let playbook = self.playbook;
-        for person in playbook.owner.iter().chain(&playbook.report.to) {
+        let of_waivers = self.site.waivers.iter().flat_map(|waiver| waiver.requested_by.iter().chain([&waiver.approved_by]));
+        for person in playbook.owner.iter().chain(&playbook.report.to).chain(of_waivers) {
             if !self.inventory.people.contains_key(&person.value) && !self.inventory.people.is_empty() {
                 let near =
                     nearest(&person.value, self.inventory.people.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
@@ -500,9 +508,9 @@ impl<'a> Planner<'a> {
         let work = if target.kind.has_transport() {
             let site = self.site;
             let mut waivers = Vec::new();
-            for waiver in &site.waivers {
+            for (waiver, targets) in site.waivers.iter().zip(&self.waiver_targets) {
                 let covers = waiver.check.value == "reachable" || waiver.covers_unreachable;
-                if covers && waiver.targets.as_ref().is_none_or(|targets| self.selected(targets).contains(&position)) {
+                if covers && targets.as_ref().is_none_or(|targets| targets.contains(&position)) {
                     waivers.extend(self.compiler.waiver(waiver, &[], &Values::new(), self.timezone, self.faults));
                 }
             }
