@@ -206,6 +206,11 @@ impl<'a> Planner<'a> {
         ladder.push(own);
         ladder.extend(outer.iter().filter(|over| over.is_for_some()).map(|over| self.rung(over)));
         for over in &doc.overrides {
+            if let Some(check) = &over.check {
+                self.faults.push(
+                    Fault::error(check.span, "an override of a check is for that check").help("take `check:` out, or move the override to the top"),
+                );
+            }
             if !over.is_for_some() {
                 self.faults.push(
                     Fault::error(over.span, "an override of a check says for which targets or rows")
@@ -419,6 +424,16 @@ impl<'a> Planner<'a> {
 
     /// What was written and does nothing, and what is looked at by nothing.
     fn report_leftovers(&mut self, lines: &[Line]) {
+        let (site, playbook) = (self.site, self.playbook);
+        for (over, own) in site.settings.overrides.iter().map(|over| (over, false)).chain(playbook.overrides.iter().map(|over| (over, true))) {
+            let Some(check) = &over.check else { continue };
+            if checks::find(&check.value).is_none() {
+                let near = nearest(&check.value, checks::CATALOGUE.iter().map(|entry| entry.meta.id)).map(|near| format!("did you mean `{near}`?"));
+                self.faults.push(Fault::error(check.span, format!("there is no check `{}`", check.value)).maybe_help(near));
+            } else if own && !lines.iter().any(|line| line.doc.check.value == check.value) {
+                self.faults.push(Fault::error(check.span, format!("this playbook has no check `{}`", check.value)).help("this would override nothing"));
+            }
+        }
         report_idle(&self.rungs_used, self.faults);
         let site = self.site;
         for (at, waiver) in site.waivers.iter().enumerate() {
