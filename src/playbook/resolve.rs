@@ -65,6 +65,8 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         by_target: BTreeMap::new(),
         across: Vec::new(),
         rungs_used: HashMap::new(),
+        keys: BTreeSet::new(),
+        now_at: playbook.id.span,
         waiver_targets,
         waivers_used: BTreeSet::new(),
     };
@@ -112,6 +114,10 @@ struct Planner<'a> {
     by_target: BTreeMap<usize, Vec<PlannedItem>>,
     across: Vec<PlannedItem>,
     rungs_used: HashMap<Span, bool>,
+    /// Items that are planned already.
+    keys: BTreeSet<ItemKey>,
+    /// The line that is being planned.
+    now_at: Span,
     /// Targets of each waiver of the site; `None` is all.
     waiver_targets: Vec<Option<BTreeSet<usize>>>,
     waivers_used: BTreeSet<usize>,
@@ -141,6 +147,7 @@ struct Shared {
 impl<'a> Planner<'a> {
     fn line(&mut self, line: &Line) {
         let doc = &line.doc;
+        self.now_at = line.used_at.unwrap_or(doc.id.span);
         if doc.check.value == "ask-person" {
             self.person(line);
             return;
@@ -360,6 +367,11 @@ impl<'a> Planner<'a> {
 
     fn push(&mut self, position: usize, key: ItemKey, work: Work, texts: Arc<ItemTexts>) {
         let target = Arc::clone(&self.inventory.targets[position]);
+        if !self.keys.insert(key.clone()) {
+            let span = self.now_at;
+            let message = format!("the item `{}` on `{}` is planned twice", key.line, key.target);
+            self.faults.push(Fault::error(span, message).help("ids of lines and trends name items: each may be on a target once"));
+        }
         self.by_target.entry(position).or_default().push(PlannedItem { key, target: Some(target), work, texts });
     }
 
@@ -388,6 +400,8 @@ impl<'a> Planner<'a> {
             }
             if lines.iter().any(|line| line.id == doc.id.value) {
                 self.faults.push(Fault::error(doc.id.span, format!("the id `{}` is taken by a check", doc.id.value)));
+            } else if !self.keys.insert(ItemKey::new(&doc.id.value, "")) {
+                self.faults.push(Fault::error(doc.id.span, format!("the id `{}` stands twice", doc.id.value)));
             }
             let selected = doc.targets.as_ref().map(|targets| self.selected(targets));
             let members: Vec<ItemKey> = self
