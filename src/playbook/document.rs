@@ -332,6 +332,13 @@ fn read_check(node: &Node, faults: &mut Faults) -> Option<CheckDoc> {
         within_s: map.take("within").and_then(|node| faults.duration(node, "within")),
     };
     map.finish(faults);
+    let says = |thresholds: &ThresholdsDoc| thresholds.warn.is_some() || thresholds.crit.is_some();
+    if doc.per_target && !says(&doc.thresholds) && !doc.overrides.iter().any(|over| says(&over.thresholds)) {
+        faults.push(
+            Fault::error(doc.id.span, "with `per: target` the check's own thresholds, which are for each row, do not hold, and there are no others")
+                .help("add warn or crit over the list `rows`: rows.exists(r, …)"),
+        );
+    }
     (id.is_some() && check.is_some()).then_some(doc)
 }
 
@@ -439,6 +446,9 @@ fn read_across(node: &Node, faults: &mut Faults) -> Option<AcrossDoc> {
     let title = map.take("title").and_then(|node| faults.phrase(node, "title"));
     let advice = map.take("advice").and_then(|node| faults.phrase(node, "advice"));
     map.finish(faults);
+    if thresholds.warn.is_none() && thresholds.crit.is_none() {
+        faults.push(Fault::error(node.span, "a rule across targets without warn or crit").help("such as crit: ok_count < 1"));
+    }
     Some(AcrossDoc { id: id?, of: of?, targets, thresholds, title, advice })
 }
 
