@@ -152,6 +152,9 @@ impl<'a> Planner<'a> {
             self.person(line);
             return;
         }
+        if let Some(who) = &doc.who {
+            self.faults.push(Fault::error(who.span, "`who:` goes with `check: ask-person`"));
+        }
         let Some(entry) = checks::find(&doc.check.value) else {
             let ids = checks::CATALOGUE.iter().map(|entry| entry.meta.id);
             let help = nearest(&doc.check.value, ids)
@@ -381,6 +384,20 @@ impl<'a> Planner<'a> {
             self.faults.push(Fault::error(doc.id.span, "`ask-person` needs `who:`").help("who: wang-lei, within: 24h"));
             return;
         };
+        if !self.inventory.people.is_empty() && !self.inventory.people.contains_key(&who.value) {
+            let near = nearest(&who.value, self.inventory.people.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            self.faults.push(Fault::error(who.span, format!("nobody has the id `{}`", who.value)).maybe_help(near));
+        }
+        let judged = doc.thresholds.warn.is_some() || doc.thresholds.crit.is_some() || !doc.overrides.is_empty() || !doc.trend.is_empty();
+        if judged || doc.targets.is_some() || !doc.with.is_empty() || !doc.variants.is_empty() {
+            self.faults.push(
+                Fault::error(doc.id.span, "a person is asked, no target: there is nothing to judge by rules")
+                    .help("`ask-person` takes title, why, advice, runbook, who and within"),
+            );
+        }
+        if !self.keys.insert(ItemKey::new(&line.id, "")) {
+            self.faults.push(Fault::error(doc.id.span, format!("the id `{}` stands twice", line.id)));
+        }
         let title = doc.title.clone().unwrap_or_else(|| Phrase::plain(&doc.id.value));
         let texts = ItemTexts { title, class: Class::Application.id().to_owned(), check: "ask-person".to_owned(), ..ItemTexts::default() };
         let key = ItemKey::new(&line.id, "");
