@@ -35,6 +35,7 @@ pub fn site(folder: &Path, besides: &[PathBuf]) -> Loaded {
                 .help("make one with `rounds init DIR`, or name it with --site DIR"),
         );
     }
+    site.bring_shipped(&mut faults);
     let files = std::mem::take(&mut site.inventories);
     let listed = std::mem::take(&mut site.listed);
     let inventory = inventory::resolve(files, listed, &site.listed_groups, &site.settings.tiers, &site.sources, &mut faults);
@@ -51,7 +52,8 @@ pub fn plan(folder: &Path, asked: &str, narrow: &Narrow) -> (Loaded, Option<Plan
         && loaded.site.playbook(asked).is_none()
         && let Some(text) = shipped::playbook(asked)
     {
-        loaded.site.read_text(&PathBuf::from(format!("{asked}.yaml")), text, &mut loaded.faults);
+        loaded.site.read_shipped(asked, text, &mut loaded.faults);
+        loaded.site.bring_shipped(&mut loaded.faults);
     }
     let id = if is_file {
         loaded

@@ -66,6 +66,18 @@ impl Expander<'_> {
         if let Some(part) = self.site.parts.iter().find(|part| part.id.value == used.of.value) {
             self.part(part, used, values, &mut found);
         } else if let Some((_, playbook)) = self.site.playbook(&used.of.value) {
+            if !used.with.is_empty() || used.for_each.is_some() {
+                self.faults.push(
+                    Fault::error(used.span, format!("`{}` is a playbook, and only parts take values", used.of.value))
+                        .help("take `with:` and `for_each:` out"),
+                );
+            }
+            if !playbook.overrides.is_empty() || !playbook.across.is_empty() {
+                self.faults.push(
+                    Fault::warning(used.of.span, format!("of `{}` come its checks; its `overrides:` and `across:` do not", used.of.value))
+                        .help("write those that are meant into this playbook, too"),
+                );
+            }
             let mut inner = values.clone();
             inner.extend(playbook.values.clone());
             self.lines(&playbook.lines, &inner, &mut found);

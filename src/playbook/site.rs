@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::document::{PartDoc, PlaybookDoc, read_part, read_playbook};
+use super::document::{LineDoc, PartDoc, PlaybookDoc, read_part, read_playbook};
 use super::settings::{SettingsDoc, read_settings};
 use super::waiver::{WaiverDoc, read_waivers};
 use crate::inventory::document::{self as inventory, InventoryFile, More};
 use crate::inventory::lists;
 use crate::schedule::{CalendarDoc, Window, read_calendar, read_windows};
+use crate::shipped;
 use crate::yaml::{Fault, Faults, FileId, MAX_BYTES, Node, NodeValue, Sources, Span, Spanned, nearest, parse};
 
 /// Deepest folder that is looked into, and most files that are read.
@@ -39,6 +40,8 @@ pub struct Site {
     pub playbooks: Vec<(FileId, PlaybookDoc)>,
     /// Files of tests, for `rounds test`.
     pub tests: Vec<FileId>,
+    /// Files that ship with the program and were read because somebody asked for them or uses them.
+    pub shipped: Vec<FileId>,
     settings_at: Option<Span>,
 }
 
@@ -77,6 +80,32 @@ impl Site {
         let file = self.sources.add(path, text.clone());
         let Some(root) = parse(file, &text, faults) else { return };
         self.take(file, &root, path.parent().unwrap_or(Path::new("")), faults);
+    }
+
+    /// Reads the playbook `id` that ships with the program.
+    pub fn read_shipped(&mut self, id: &str, text: &'static str, faults: &mut Faults) {
+        let path = PathBuf::from(format!("{id}.yaml"));
+        self.shipped.push(FileId(u32::try_from(self.sources.iter().count()).unwrap_or(u32::MAX)));
+        self.read_text(&path, text, faults);
+    }
+
+    /// Reads the playbooks that ship and are used by those read so far, unless the site has its own of that name.
+    pub fn bring_shipped(&mut self, faults: &mut Faults) {
+        loop {
+            let lines = self.playbooks.iter().map(|(_, playbook)| &playbook.lines).chain(self.parts.iter().map(|part| &part.lines));
+            let used = lines.flatten().filter_map(|line| match line {
+                LineDoc::Use(used) => Some(used.of.value.as_str()),
+                LineDoc::Check(_) => None,
+            });
+            let is_known = |id: &str| self.playbook(id).is_some() || self.parts.iter().any(|part| part.id.value == id);
+            let missing = used.filter(|id| !is_known(id)).find_map(|id| Some((id.to_owned(), shipped::playbook(id)?)));
+            let Some((id, text)) = missing else { return };
+            self.read_shipped(&id, text, faults);
+            // A shipped playbook that does not read would be looked for again and again.
+            if self.playbook(&id).is_none() {
+                return;
+            }
+        }
     }
 
     /// The playbook whose id is `id`.
