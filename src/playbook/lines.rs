@@ -191,7 +191,9 @@ impl Expander<'_> {
                 None => self.faults.push(Fault::error(name.span, format!("the part declares no value `{}`", name.value))),
             }
         }
-        for (_, node) in doc.with.iter_mut().chain(doc.overrides.iter_mut().flat_map(|over| &mut over.with)) {
+        let of_overrides = doc.overrides.iter_mut().flat_map(|over| &mut over.with);
+        let of_variants = doc.variants.iter_mut().flat_map(|variant| &mut variant.with);
+        for (_, node) in doc.with.iter_mut().chain(of_overrides).chain(of_variants) {
             self.put_in_node(node, nodes);
         }
     }
