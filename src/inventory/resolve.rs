@@ -36,7 +36,8 @@ pub fn resolve(
     }
     entries.extend(listed);
     inventory.logins = by_id(logins, "login", |login: &Login| login.id.clone(), faults);
-    inventory.people = by_id(people, "person", |person: &Person| person.id.clone(), faults);
+    inventory.people = by_id(people.clone(), "person", |person: &Person| person.id.clone(), faults);
+    check_members(&people, &inventory, faults);
     check_systems(&systems, &inventory, faults);
     inventory.systems = by_id(systems, "system", |system: &System| system.id.clone(), faults)
         .into_iter()
@@ -45,6 +46,10 @@ pub fn resolve(
 
     let entries = super::lists::unique(entries.into_iter().flat_map(|entry| unfold(entry, faults)).collect(), faults);
     let ids: BTreeSet<String> = entries.iter().map(|entry| entry.id.value.clone()).collect();
+    for entry in entries.iter().filter(|entry| inventory.systems.contains_key(&entry.id.value)) {
+        let message = format!("the name `{}` is taken by a system: targets, groups and systems share their names", entry.id.value);
+        faults.push(Fault::error(entry.id.span, message));
+    }
     let logins: HashMap<String, Arc<Login>> = inventory.logins.iter().map(|(id, login)| (id.clone(), Arc::new(login.clone()))).collect();
     let names = Names {
         systems: inventory.systems.keys().cloned().collect(),
@@ -73,6 +78,9 @@ pub fn resolve(
             continue;
         }
         let members = inventory.select(&group.targets, faults);
+        if members.is_empty() && !inventory.targets.is_empty() {
+            faults.push(Fault::error(group.id.span, format!("the group `{}` has no members", group.id.value)));
+        }
         inventory.groups.insert(group.id.value, members);
     }
     inventory
@@ -91,6 +99,16 @@ fn by_id<T>(list: Vec<Spanned<T>>, what: &str, id: fn(&T) -> String, faults: &mu
         found.insert(id, item.value);
     }
     found
+}
+
+/// Members of people are people.
+fn check_members(people: &[Spanned<Person>], inventory: &Inventory, faults: &mut Faults) {
+    for person in people {
+        for member in person.value.members.iter().filter(|member| !inventory.people.contains_key(*member)) {
+            let near = nearest(member, inventory.people.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            faults.push(Fault::error(person.span, format!("nobody has the id `{member}`")).maybe_help(near));
+        }
+    }
 }
 
 fn check_systems(systems: &[Spanned<System>], inventory: &Inventory, faults: &mut Faults) {
@@ -269,6 +287,13 @@ impl Resolver<'_> {
         target.owner = keys.owner.as_ref().and_then(|name| self.follow(name, "person", &names.people)).map(str::to_owned);
         target.on = keys.on.as_ref().and_then(|name| self.follow(name, "target", &names.targets)).map(str::to_owned);
         target.via = keys.via.iter().flatten().filter_map(|name| self.follow_host(name)).collect();
+        if let Some(name) = keys.via.iter().flatten().find(|name| name.value == target.id) {
+            self.faults.push(
+                Fault::error(name.span, format!("`{}` would be reached through itself", target.id))
+                    .and_at(entry.id.span, "this target")
+                    .help("a default that is for its jump host, too, leaves it out by `not (target.id == …)`"),
+            );
+        }
         self.complete(&mut target, entry);
         Some(target)
     }
@@ -355,6 +380,9 @@ impl Inventory {
                 let mut found = BTreeSet::new();
                 for name in names {
                     match self.named(&name.value) {
+                        Some(positions) if positions.is_empty() => {
+                            faults.push(Fault::error(name.span, format!("`{}` stands for no target", name.value)));
+                        }
                         Some(positions) => found.extend(positions),
                         None => {
                             let near = nearest(&name.value, self.names()).map(|near| format!("did you mean `{near}`?"));
