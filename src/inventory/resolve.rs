@@ -7,7 +7,7 @@ use super::Inventory;
 use super::document::{Default_, Entry, InventoryFile, Keys, Selection};
 use super::ranges;
 use crate::expr::{self, Env, Expr, Scope, Type, Vocabulary};
-use crate::model::{Kind, Login, Person, System, Target};
+use crate::model::{FieldType, Kind, Login, Person, System, Target};
 use crate::yaml::{Fault, Faults, Sources, Span, Spanned, nearest};
 
 /// Resolves `files` and the targets and groups that lists brought along.
@@ -33,6 +33,7 @@ pub fn resolve(
         logins.extend(file.logins);
         people.extend(file.people);
         systems.extend(file.systems);
+        note_types(file.value_types, &mut inventory.value_types, faults);
     }
     entries.extend(listed);
     inventory.logins = by_id(logins, "login", |login: &Login| login.id.clone(), faults);
@@ -99,6 +100,24 @@ fn by_id<T>(list: Vec<Spanned<T>>, what: &str, id: fn(&T) -> String, faults: &mu
         found.insert(id, item.value);
     }
     found
+}
+
+/// A value has one type, whichever system carries it: an expression is for all of them.
+fn note_types(
+    found: Vec<(String, Spanned<String>, FieldType)>,
+    types: &mut BTreeMap<String, (FieldType, Span)>,
+    faults: &mut Faults,
+) {
+    for (system, name, field_type) in found {
+        let (first, span) = *types.entry(name.value.clone()).or_insert((field_type, name.span));
+        if first != field_type {
+            faults.push(
+                Fault::error(name.span, format!("the value `{}` of `{system}` is of another type than that of another system", name.value))
+                    .and_at(span, "there")
+                    .help("write both with the same sort of unit"),
+            );
+        }
+    }
 }
 
 /// Members of people are people.
