@@ -31,7 +31,7 @@ pub struct Narrow {
 /// Makes the plan of `playbook`. With errors among `faults` there may still be one, which must not be run.
 pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: &Narrow, faults: &mut Faults) -> Option<Plan> {
     let timezone = site.settings.timezone.as_ref().and_then(|zone| zone.value.parse().ok()).unwrap_or(chrono_tz::UTC);
-    let calendar = site.calendars.first().map(|doc| Arc::new(doc.calendar.clone()));
+    let calendar = calendar(site, playbook, faults);
     let base: BTreeSet<usize> = match &playbook.targets {
         None => (0..inventory.targets.len()).collect(),
         Some(selection) => {
@@ -77,6 +77,37 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
     planner.report_leftovers(&lines);
     planner.ask_people_exist();
     Some(planner.finish(narrow, calendar))
+}
+
+/// The calendar that says what a workday is: the one that the schedule names, else the only one.
+fn calendar(site: &Site, playbook: &PlaybookDoc, faults: &mut Faults) -> Option<Arc<crate::schedule::Calendar>> {
+    let named = playbook.schedule.as_ref().and_then(|schedule| schedule.calendar.as_ref());
+    if let Some(name) = named {
+        let found = site.calendars.iter().find(|doc| doc.id.value == name.value);
+        if found.is_none() {
+            let near = nearest(&name.value, site.calendars.iter().map(|doc| doc.id.value.as_str())).map(|near| format!("did you mean `{near}`?"));
+            faults.push(Fault::error(name.span, format!("there is no calendar `{}`", name.value)).maybe_help(near));
+        }
+        return found.map(|doc| Arc::new(doc.calendar.clone()));
+    }
+    let needs = |schedule: &crate::schedule::ScheduleNode| {
+        schedule.day_off != "run" || matches!(&schedule.when, crate::schedule::When::At { days, .. } if days.need_calendar())
+    };
+    let schedule = playbook.schedule.as_ref().filter(|schedule| needs(schedule));
+    match (site.calendars.as_slice(), schedule) {
+        ([only], _) => Some(Arc::new(only.calendar.clone())),
+        ([], Some(schedule)) => {
+            let help = "add a file whose first key is `calendar:`; until then every Monday to Friday is worked";
+            faults.push(Fault::warning(schedule.span, "workdays are spoken of, and no calendar knows the holidays").help(help));
+            None
+        }
+        ([], None) => None,
+        (_, Some(schedule)) => {
+            faults.push(Fault::error(schedule.span, "which of the calendars is meant?").help("add `calendar: ID`"));
+            None
+        }
+        (_, None) => None,
+    }
 }
 
 fn selection_span(selection: &Selection) -> Span {
