@@ -103,11 +103,7 @@ fn by_id<T>(list: Vec<Spanned<T>>, what: &str, id: fn(&T) -> String, faults: &mu
 }
 
 /// A value has one type, whichever system carries it: an expression is for all of them.
-fn note_types(
-    found: Vec<(String, Spanned<String>, FieldType)>,
-    types: &mut BTreeMap<String, (FieldType, Span)>,
-    faults: &mut Faults,
-) {
+fn note_types(found: Vec<(String, Spanned<String>, FieldType)>, types: &mut BTreeMap<String, (FieldType, Span)>, faults: &mut Faults) {
     for (system, name, field_type) in found {
         let (first, span) = *types.entry(name.value.clone()).or_insert((field_type, name.span));
         if first != field_type {

@@ -335,8 +335,11 @@ fn read_check(node: &Node, faults: &mut Faults) -> Option<CheckDoc> {
     let says = |thresholds: &ThresholdsDoc| thresholds.warn.is_some() || thresholds.crit.is_some();
     if doc.per_target && !says(&doc.thresholds) && !doc.overrides.iter().any(|over| says(&over.thresholds)) {
         faults.push(
-            Fault::error(doc.id.span, "with `per: target` the check's own thresholds, which are for each row, do not hold, and there are no others")
-                .help("add warn or crit over the list `rows`: rows.exists(r, …)"),
+            Fault::error(
+                doc.id.span,
+                "with `per: target` the check's own thresholds, which are for each row, do not hold, and there are no others",
+            )
+            .help("add warn or crit over the list `rows`: rows.exists(r, …)"),
         );
     }
     (id.is_some() && check.is_some()).then_some(doc)

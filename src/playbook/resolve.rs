@@ -85,7 +85,8 @@ fn calendar(site: &Site, playbook: &PlaybookDoc, faults: &mut Faults) -> Option<
     if let Some(name) = named {
         let found = site.calendars.iter().find(|doc| doc.id.value == name.value);
         if found.is_none() {
-            let near = nearest(&name.value, site.calendars.iter().map(|doc| doc.id.value.as_str())).map(|near| format!("did you mean `{near}`?"));
+            let near =
+                nearest(&name.value, site.calendars.iter().map(|doc| doc.id.value.as_str())).map(|near| format!("did you mean `{near}`?"));
             faults.push(Fault::error(name.span, format!("there is no calendar `{}`", name.value)).maybe_help(near));
         }
         return found.map(|doc| Arc::new(doc.calendar.clone()));
@@ -197,6 +198,7 @@ impl<'a> Planner<'a> {
         let variants: Vec<Option<BTreeSet<usize>>> =
             doc.variants.iter().map(|variant| variant.targets.as_ref().map(|targets| self.selected(targets))).collect();
         let mut shared: HashMap<(Vec<usize>, Option<usize>), Option<Shared>> = HashMap::new();
+        let mut questions: HashMap<String, usize> = HashMap::new();
         for position in self.targets_of(line, entry) {
             let target = Arc::clone(&self.inventory.targets[position]);
             let fits = |selected: &Option<BTreeSet<usize>>| selected.as_ref().is_none_or(|selected| selected.contains(&position));
@@ -224,7 +226,16 @@ impl<'a> Planner<'a> {
             }
             if let Some(Some(made)) = shared.get(&signature) {
                 self.items(line, &target, position, made);
+                let from_here =
+                    made.bound.probes(&target).into_iter().filter(|probe| matches!(probe.ask, crate::model::probe::Ask::Net(_)));
+                for probe in from_here {
+                    *questions.entry(probe.text()).or_default() += 1;
+                }
             }
+        }
+        if let Some((question, times)) = questions.iter().filter(|(_, times)| **times > 1).max() {
+            let message = format!("the same question would be put {times} times: {}", crate::model::untrusted::visible(question));
+            self.faults.push(Fault::warning(doc.id.span, message).help("name one target, or leave the url to the targets"));
         }
     }
 
@@ -249,7 +260,8 @@ impl<'a> Planner<'a> {
         for over in &doc.overrides {
             if let Some(check) = &over.check {
                 self.faults.push(
-                    Fault::error(check.span, "an override of a check is for that check").help("take `check:` out, or move the override to the top"),
+                    Fault::error(check.span, "an override of a check is for that check")
+                        .help("take `check:` out, or move the override to the top"),
                 );
             }
             if !over.is_for_some() {
@@ -487,13 +499,18 @@ impl<'a> Planner<'a> {
     /// What was written and does nothing, and what is looked at by nothing.
     fn report_leftovers(&mut self, lines: &[Line]) {
         let (site, playbook) = (self.site, self.playbook);
-        for (over, own) in site.settings.overrides.iter().map(|over| (over, false)).chain(playbook.overrides.iter().map(|over| (over, true))) {
+        for (over, own) in
+            site.settings.overrides.iter().map(|over| (over, false)).chain(playbook.overrides.iter().map(|over| (over, true)))
+        {
             let Some(check) = &over.check else { continue };
             if checks::find(&check.value).is_none() {
-                let near = nearest(&check.value, checks::CATALOGUE.iter().map(|entry| entry.meta.id)).map(|near| format!("did you mean `{near}`?"));
+                let near = nearest(&check.value, checks::CATALOGUE.iter().map(|entry| entry.meta.id))
+                    .map(|near| format!("did you mean `{near}`?"));
                 self.faults.push(Fault::error(check.span, format!("there is no check `{}`", check.value)).maybe_help(near));
             } else if own && !lines.iter().any(|line| line.doc.check.value == check.value) {
-                self.faults.push(Fault::error(check.span, format!("this playbook has no check `{}`", check.value)).help("this would override nothing"));
+                self.faults.push(
+                    Fault::error(check.span, format!("this playbook has no check `{}`", check.value)).help("this would override nothing"),
+                );
             }
         }
         report_idle(&self.rungs_used, self.faults);
@@ -632,7 +649,8 @@ impl<'a> Planner<'a> {
         let site = self.site;
         let mut planned = Vec::with_capacity(site.windows.len());
         for window in &site.windows {
-            let ids = |positions: BTreeSet<usize>| positions.into_iter().map(|position| self.inventory.targets[position].id.clone()).collect();
+            let ids =
+                |positions: BTreeSet<usize>| positions.into_iter().map(|position| self.inventory.targets[position].id.clone()).collect();
             let selected = window.targets.as_ref().map(|targets| self.inventory.select(targets, self.faults).into_iter().collect());
             planned.push(PlannedWindow { window: window.clone(), targets: selected.map(ids) });
         }

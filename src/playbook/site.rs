@@ -64,7 +64,9 @@ impl Site {
     /// Reads one file of whichever sort, once.
     pub fn read_file(&mut self, path: &Path, faults: &mut Faults) {
         // `./daily.yaml` and `daily.yaml` are one file; read twice it would contradict itself.
-        let same = |other: &Path| other == path || other.file_name() == path.file_name() && real(other).is_some_and(|other| real(path) == Some(other));
+        let same = |other: &Path| {
+            other == path || other.file_name() == path.file_name() && real(other).is_some_and(|other| real(path) == Some(other))
+        };
         if self.sources.iter().any(|(_, source)| same(&source.path)) {
             return;
         }

@@ -138,8 +138,8 @@ impl Faults {
 
     fn name(&mut self, node: &Node, what: &str, signs: &[char]) -> Option<Spanned<String>> {
         let text = self.scalar(node, what)?;
-        let good = text.chars().next().is_some_and(char::is_alphanumeric)
-            && text.chars().all(|c| c.is_alphanumeric() || signs.contains(&c));
+        let good =
+            text.chars().next().is_some_and(char::is_alphanumeric) && text.chars().all(|c| c.is_alphanumeric() || signs.contains(&c));
         if !good {
             self.push(Fault::error(node.span, format!("{what} is a name of letters, digits, `-`, `_` and `.`")));
             return None;
