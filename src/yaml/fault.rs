@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use super::node::{Sources, Span};
+use crate::model::untrusted::visible;
 
 /// How bad a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,7 +157,8 @@ fn plain(fault: &Fault, sources: &Sources) -> String {
         Severity::Error => "error",
     };
     let help = fault.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
-    format!("{place}{severity}: {}{help}", fault.message)
+    // One fault is one line, and what stands in a file may not write to the terminal.
+    visible(&format!("{place}{severity}: {}{help}", fault.message))
 }
 
 /// A fault in the form that miette draws; labels of other files are told in the help.
@@ -174,13 +176,13 @@ impl Drawn {
         let file = fault.labels.first().map(|(span, _)| span.file);
         let source = file.map(|file| {
             let source = sources.get(file);
-            NamedSource::new(source.path.display().to_string(), source.text.to_string())
+            NamedSource::new(visible(&source.path.display().to_string()), without_controls(&source.text))
         });
         let mut help = fault.help.clone();
         let mut labels = Vec::new();
         for (span, label) in &fault.labels {
             if Some(span.file) == file {
-                let label = (!label.is_empty()).then(|| label.clone());
+                let label = (!label.is_empty()).then(|| visible(label));
                 labels.push(LabeledSpan::new(label, span.start, span.end.saturating_sub(span.start).max(1)));
             } else {
                 let elsewhere = format!("{label}: {}", sources.origin(*span));
@@ -191,8 +193,19 @@ impl Drawn {
             Severity::Warning => miette::Severity::Warning,
             Severity::Error => miette::Severity::Error,
         };
-        Self { message: crate::model::untrusted::visible(&fault.message), severity, help, labels, source }
+        let help = help.map(|help| help.lines().map(visible).collect::<Vec<_>>().join("\n"));
+        Self { message: visible(&fault.message), severity, help, labels, source }
     }
+}
+
+/// A file as it may be drawn: characters that would write to the terminal replaced, each by as many bytes, so that places stay.
+fn without_controls(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let harmless = matches!(c, '\n' | '\t') || visible(c.encode_utf8(&mut [0; 4])).chars().eq([c]);
+        if harmless { shown.push(c) } else { shown.extend(std::iter::repeat_n('?', c.len_utf8())) }
+    }
+    shown
 }
 
 impl std::fmt::Display for Drawn {
