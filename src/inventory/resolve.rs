@@ -376,9 +376,23 @@ impl Resolver<'_> {
 }
 
 impl Inventory {
+    /// Whether a text is nothing but names of targets, groups and systems: one of them would be a subtraction.
+    fn are_names(&self, text: &str) -> bool {
+        let mut names = text.split([',', ' ']).filter(|name| !name.is_empty()).peekable();
+        names.peek().is_some() && names.all(|name| self.named(name).is_some())
+    }
+
     /// The positions of the targets that are meant; unknown names and expressions that hold for none are faults.
     pub fn select(&self, selection: &Selection, faults: &mut Faults) -> Vec<usize> {
         match selection {
+            Selection::Where(expression) if self.are_names(&expression.value) => {
+                let list: Vec<&str> = expression.value.split([',', ' ']).filter(|name| !name.is_empty()).collect();
+                faults.push(
+                    Fault::error(expression.span, format!("a text is an expression, and `{}` is a name", list.join(", ")))
+                        .help(format!("names stand in a list: [{}]", list.join(", "))),
+                );
+                Vec::new()
+            }
             Selection::Where(expression) => {
                 let Some(compiled) = compile(expression, &Scope::targets(self.vocabulary()), faults) else { return Vec::new() };
                 let mut found = Vec::new();
