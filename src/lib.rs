@@ -56,8 +56,6 @@ pub mod model;
 
 // Layer 1
 pub mod check;
-pub mod checks;
-pub mod cli;
 pub mod columns;
 pub mod compare;
 pub mod expr;
@@ -71,6 +69,7 @@ pub mod transport;
 pub mod yaml;
 
 // Layer 2
+pub mod checks;
 pub mod inventory;
 pub mod schedule;
 
@@ -88,3 +87,4 @@ pub mod replay;
 pub mod round;
 
 // Layer 6
+pub mod cli;

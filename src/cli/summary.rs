@@ -21,7 +21,7 @@ impl Paint {
     }
 
     /// No colours.
-    #[must_use]
+    #[cfg(test)]
     pub const fn none() -> Self {
         Self(false)
     }

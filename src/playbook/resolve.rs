@@ -110,11 +110,11 @@ fn calendar(site: &Site, playbook: &PlaybookDoc, faults: &mut Faults) -> Option<
             faults.push(Fault::warning(schedule.span, "workdays are spoken of, and no calendar knows the holidays").help(help));
             None
         }
-        ([], None) => None,
         (_, Some(schedule)) => {
             faults.push(Fault::error(schedule.span, "which of the calendars is meant?").help("add `calendar: ID`"));
             None
         }
+        // Nobody asks for workdays.
         (_, None) => None,
     }
 }

@@ -26,9 +26,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 fn plan(count: usize) -> Plan {
     let mut site = Site::default();
     let mut faults = Faults::default();
-    let targets: String = (0..count).map(|number| format!("  - {{ id: t{number}, kind: host, address: local }}\n")).collect();
+    let targets: Vec<String> = (0..count).map(|number| format!("  - {{ id: t{number}, kind: host, address: local }}\n")).collect();
     let files = [
-        ("inventory.yaml", format!("inventory: test\ntargets:\n{targets}")),
+        ("inventory.yaml", format!("inventory: test\ntargets:\n{}", targets.concat())),
         (
             "playbook.yaml",
             "playbook: daily\nchecks:\n  - { id: load, check: load }\n  - { id: uptime, check: uptime }\nacross:\n  \
