@@ -124,7 +124,7 @@ fn sources() -> Vec<PathBuf> {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".rs") && name != "tests.rs" && !name.ends_with("_tests.rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "tests.rs" && !name.ends_with("_tests.rs") {
                 files.push(path);
             }
         }

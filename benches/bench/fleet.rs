@@ -86,7 +86,7 @@ fn checked(took: Took) -> Took {
 fn site(folder: &Path, servers: &[(Sshd, Vec<String>)], hosts: usize, ids: &[&str]) -> String {
     let site = folder.join(format!("site-{hosts}-{}", ids.len()));
     fs::create_dir_all(&site).expect("a folder");
-    let mut inventory = format!("inventory: fleet\nlogins:\n");
+    let mut inventory = "inventory: fleet\nlogins:\n".to_owned();
     for (place, (server, _)) in servers.iter().enumerate() {
         let _ = writeln!(inventory, "  - {{ id: l{place}, user: {}, key: {{ file: {} }} }}", user(), server.key().display());
     }

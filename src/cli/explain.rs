@@ -97,12 +97,12 @@ fn show(level: &str, candidates: &[Candidate]) {
             Threshold::When(expression) => expression.source(),
         };
         let rows = candidate.rows.as_ref().map_or_else(String::new, |rows| format!(" for rows where {}", rows.source()));
-        let role = match (decided, candidate.rows.is_some()) {
+        let fate = match (decided, candidate.rows.is_some()) {
             (true, _) => "beaten",
             (false, true) => "wins there",
             (false, false) => "wins",
         };
         decided |= candidate.rows.is_none();
-        println!("  {level}: {rule}{rows} — {role} ({})", candidate.origin);
+        println!("  {level}: {rule}{rows} — {fate} ({})", candidate.origin);
     }
 }

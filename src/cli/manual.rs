@@ -87,7 +87,7 @@ pub(super) fn page(entry: &Entry, lang: Lang) -> String {
     if !parameters.is_empty() {
         let _ = write!(text, "\n{} (with):\n", pick("parameters", "参数"));
         for parameter in parameters {
-            let default = parameter.default.map_or_else(|| pick("required", "必填").to_owned(), |default| default);
+            let default = parameter.default.unwrap_or_else(|| pick("required", "必填").to_owned());
             let _ = writeln!(text, "  {:<18} {} [{default}]", parameter.name, parameter.about);
         }
         let _ = write!(text, "\n{}: with: {}\n", pick("example", "示例"), one_line(meta.example));

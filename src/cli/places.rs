@@ -10,7 +10,7 @@ pub(super) struct Places {
     /// Folder with inventory, settings and playbooks [default: this folder if it holds a site, else /etc/rounds]
     #[arg(long, short = 's', env = "ROUNDS_SITE", value_name = "DIR", global = true)]
     pub site: Option<PathBuf>,
-    /// File that runs are recorded in [default: rounds.db below $XDG_STATE_HOME, or /var/lib/rounds for root]
+    /// File that runs are recorded in [default: rounds.db below $`XDG_STATE_HOME`, or /var/lib/rounds for root]
     #[arg(long, env = "ROUNDS_STORE", value_name = "FILE", global = true)]
     pub store: Option<PathBuf>,
 }

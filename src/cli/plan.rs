@@ -57,7 +57,7 @@ fn show_item(item: &PlannedItem, names_only: bool) {
         Work::Skip(reason) => println!("  {line}: skipped, {}", reason.text(Lang::En)),
         Work::NotRun(reason) => println!("  {line}: not run, {}", reason.text(Lang::En)),
         Work::Trend { of, history, .. } => {
-            println!("  {line}: from the record of `{}`, {} days of it", of.line, history.as_secs() / 86_400)
+            println!("  {line}: from the record of `{}`, {} days of it", of.line, history.as_secs() / 86_400);
         }
         Work::Across { .. } | Work::Person { .. } => {}
         Work::Check(check) => {
