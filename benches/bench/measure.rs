@@ -19,19 +19,19 @@ pub(crate) struct Took {
 /// Runs a shell command and measures it.
 pub(crate) fn command(script: &str) -> Took {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let times = folder.path().join("times");
+    let accounts = folder.path().join("times");
     // bash accounts for a command and all its children.
     let timed = format!(
         "TIMEFORMAT='%U %S'; {{ time ( {script} ) >{out} 2>&1; }} 2>{times}; exit $?",
         out = folder.path().join("out").display(),
-        times = times.display()
+        times = accounts.display()
     );
     let clock = Instant::now();
     let mut child = Command::new("bash").arg("-c").arg(&timed).stdin(Stdio::null()).spawn().expect("bash starts");
     let peak_mib = watch(&mut child);
     let status = child.wait().expect("bash ends");
     let wall_s = clock.elapsed().as_secs_f64();
-    let text = fs::read_to_string(&times).unwrap_or_default();
+    let text = fs::read_to_string(&accounts).unwrap_or_default();
     let cpu_s = text.lines().last().unwrap_or_default().split_whitespace().filter_map(|word| word.parse::<f64>().ok()).sum();
     if std::env::var_os("BENCH_SHOW").is_some() {
         eprintln!("{}", fs::read_to_string(folder.path().join("out")).unwrap_or_default());

@@ -16,7 +16,7 @@ use crate::playbook::{Narrow, Work};
 #[command(
     after_help = "Examples:\n  rounds explain disk-space\n  rounds explain disk-space --lang zh\n  rounds explain core-daily disk erp-db"
 )]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// Id of a check, or a playbook
     subject: String,
     /// With a playbook: the id of a line
@@ -29,7 +29,7 @@ pub struct ExplainArgs {
 }
 
 /// Explains.
-pub fn explain(args: &ExplainArgs, places: &Places) -> Exit {
+pub(super) fn explain(args: &ExplainArgs, places: &Places) -> Exit {
     let lang = Lang::from_code(&args.lang).unwrap_or(Lang::En);
     match (&args.line, checks::find(&args.subject)) {
         (None, Some(entry)) => {
@@ -97,12 +97,12 @@ fn show(level: &str, candidates: &[Candidate]) {
             Threshold::When(expression) => expression.source(),
         };
         let rows = candidate.rows.as_ref().map_or_else(String::new, |rows| format!(" for rows where {}", rows.source()));
-        let role = match (decided, candidate.rows.is_some()) {
+        let fate = match (decided, candidate.rows.is_some()) {
             (true, _) => "beaten",
             (false, true) => "wins there",
             (false, false) => "wins",
         };
         decided |= candidate.rows.is_none();
-        println!("  {level}: {rule}{rows} — {role} ({})", candidate.origin);
+        println!("  {level}: {rule}{rows} — {fate} ({})", candidate.origin);
     }
 }

@@ -78,7 +78,9 @@ pub fn compile(source: &str, scope: &Scope, want: Type) -> Result<Expr, Vec<Faul
         return Err(checker.faults);
     }
     let mut warnings = checker.warnings;
-    warnings.extend(direction::doubts(&tree));
+    if !scope.selects {
+        warnings.extend(direction::doubts(&tree));
+    }
     let (fields, looks_back_s) = (checker.fields, checker.looks_back_s);
     Ok(Expr(Arc::new(Compiled { source: source.to_owned(), root, of: want, fields, looks_back_s, warnings })))
 }

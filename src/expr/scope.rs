@@ -83,13 +83,21 @@ pub struct Scope {
     pub(super) words: Vocabulary,
     pub(super) given: BTreeMap<String, FieldType>,
     pub(super) has_calendar: bool,
+    pub(super) selects: bool,
 }
 
 impl Scope {
     /// For `targets:`, judged on the inventory before the probe.
     #[must_use]
     pub fn targets(words: &Vocabulary) -> Self {
-        Self { subject: Subject::Targets, fields: Vec::new(), words: words.clone(), given: BTreeMap::new(), has_calendar: false }
+        Self {
+            subject: Subject::Targets,
+            fields: Vec::new(),
+            words: words.clone(),
+            given: BTreeMap::new(),
+            has_calendar: false,
+            selects: false,
+        }
     }
 
     /// For `rows:`, `warn:` and `crit:`, judged on each row.
@@ -115,6 +123,13 @@ impl Scope {
     #[must_use]
     pub fn given(mut self, name: impl Into<String>, field_type: FieldType) -> Self {
         self.given.insert(name.into(), field_type);
+        self
+    }
+
+    /// For an expression that picks rows and complains of none: neither direction of a comparison is odd there.
+    #[must_use]
+    pub const fn selecting(mut self) -> Self {
+        self.selects = true;
         self
     }
 

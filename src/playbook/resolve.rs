@@ -114,7 +114,6 @@ fn calendar(site: &Site, playbook: &PlaybookDoc, faults: &mut Faults) -> Option<
             faults.push(Fault::error(schedule.span, "which of the calendars is meant?").help("add `calendar: ID`"));
             None
         }
-        // Nobody asks for workdays.
         (_, None) => None,
     }
 }
@@ -177,6 +176,9 @@ struct Rung<'l> {
     span: Option<Span>,
 }
 
+/// The rungs that hold for a target, its variant, and its waivers.
+type Signature = (Vec<usize>, Option<usize>, Vec<usize>);
+
 /// What the targets of one line share when the same rungs hold for them.
 struct Shared {
     bound: Arc<dyn Bound>,
@@ -185,9 +187,6 @@ struct Shared {
     texts: Arc<ItemTexts>,
     trends: Vec<(String, Arc<Rules>, Duration, Arc<ItemTexts>)>,
 }
-
-/// What decides the rules for a target: the rungs that hold, the variant, the waivers.
-type Deciding = (Vec<usize>, Option<usize>, Vec<usize>);
 
 impl<'a> Planner<'a> {
     fn line(&mut self, line: &Line) {
@@ -211,7 +210,7 @@ impl<'a> Planner<'a> {
         let variants: Vec<Option<BTreeSet<usize>>> =
             doc.variants.iter().map(|variant| variant.targets.as_ref().map(|targets| self.selected(targets))).collect();
         let mut shared: HashMap<(Vec<usize>, Option<usize>), Option<Shared>> = HashMap::new();
-        let mut with_waivers: HashMap<Deciding, Arc<Rules>> = HashMap::new();
+        let mut with_waivers: HashMap<Signature, Arc<Rules>> = HashMap::new();
         let mut questions: HashMap<String, usize> = HashMap::new();
         for position in self.targets_of(line, entry) {
             let target = Arc::clone(&self.inventory.targets[position]);

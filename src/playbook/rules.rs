@@ -54,6 +54,7 @@ impl<'s> Compiler<'s> {
         let fields = fields.iter().map(|field| (field.name.to_string(), field.field_type));
         let mut scope = match sort {
             Sort::Row => Scope::row(self.words, fields),
+            Sort::Selection => Scope::row(self.words, fields).selecting(),
             Sort::Rows => Scope::rows(self.words, fields),
             Sort::Trend => Scope::trend(self.words, fields),
         };
@@ -92,8 +93,8 @@ impl<'s> Compiler<'s> {
     /// The rules of a check: catalogue first, then `steps` in ascending precedence.
     pub(super) fn rules(&mut self, bound: &dyn Bound, steps: &[Step<'_>], per_target: bool, values: &Values, faults: &mut Faults) -> Rules {
         let fields = bound.fields();
-        let row_scope = self.scope(&fields, values, Sort::Row);
-        let row_key = scope_key(&fields, values, Sort::Row);
+        let row_scope = self.scope(&fields, values, Sort::Selection);
+        let row_key = scope_key(&fields, values, Sort::Selection);
         let sort = if per_target { Sort::Rows } else { Sort::Row };
         let scope = self.scope(&fields, values, sort);
         let key = scope_key(&fields, values, sort);
@@ -152,8 +153,8 @@ impl<'s> Compiler<'s> {
         zone: chrono_tz::Tz,
         faults: &mut Faults,
     ) -> Option<WaiverRule> {
-        let scope = self.scope(fields, values, Sort::Row);
-        let key = scope_key(fields, values, Sort::Row);
+        let scope = self.scope(fields, values, Sort::Selection);
+        let key = scope_key(fields, values, Sort::Selection);
         let mut compile = |source: &Option<Spanned<String>>, faults: &mut Faults| match source {
             None => Some(None),
             Some(source) => self.compile(source, &scope, key, faults).map(Some),
@@ -197,6 +198,8 @@ pub const ACROSS: [&str; 6] = ["planned_count", "ok_count", "warn_count", "crit_
 pub(super) enum Sort {
     /// Each row.
     Row,
+    /// Each row, to pick some of them.
+    Selection,
     /// The list of rows.
     Rows,
     /// Each row and its history.

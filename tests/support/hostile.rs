@@ -1,5 +1,7 @@
 //! A peer that does not play by the rules, over plain TCP.
 
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

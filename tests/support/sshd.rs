@@ -1,5 +1,7 @@
 //! A throw-away OpenSSH server.
 
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
 use std::fs::{self, File, Permissions};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;

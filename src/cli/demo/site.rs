@@ -82,14 +82,14 @@ advice: { en: "Ask the warehouse for these orders", zh: 与仓库核实这些订
     ),
     Wish::new(
         "sql",
-        r#"id: orders-today
+        r"id: orders-today
 check: sql
 targets: [shop-db]
 with:
   query: select count(*) as orders, sum(amount) as amount from orders where ordered_at > datetime('now', '-1 day')
   columns: { orders: number, amount: number }
 warn: orders < 3
-title: { en: Orders of the last 24 hours, zh: 近 24 小时订单量 }"#,
+title: { en: Orders of the last 24 hours, zh: 近 24 小时订单量 }",
     ),
 ];
 

@@ -53,35 +53,35 @@ pub(super) const SEEDS: [Seed; 16] = [
         check: "exec",
         kinds: HOST,
         // A file that is not there has no row, and one that appears is new.
-        with: r#"{ run: [sha256sum, --, /etc/passwd, /etc/group, /etc/hosts, /etc/fstab, /etc/crontab, /etc/sysctl.conf, /etc/nsswitch.conf, /etc/ssh/sshd_config, /etc/hosts.allow, /etc/hosts.deny], read: { regex: '(?m)^(?P<sha256>[0-9a-f]{64})  (?P<path>/\S+)$' }, columns: { path: text, sha256: text }, key: [path], statuses: [0, 1] }"#,
+        with: r"{ run: [sha256sum, --, /etc/passwd, /etc/group, /etc/hosts, /etc/fstab, /etc/crontab, /etc/sysctl.conf, /etc/nsswitch.conf, /etc/ssh/sshd_config, /etc/hosts.allow, /etc/hosts.deny], read: { regex: '(?m)^(?P<sha256>[0-9a-f]{64})  (?P<path>/\S+)$' }, columns: { path: text, sha256: text }, key: [path], statuses: [0, 1] }",
         lesson: Facts(&["sha256"]),
     },
     Seed {
         id: "kernel-release",
         check: "exec",
         kinds: HOST,
-        with: r#"{ run: [uname, -srm], read: { regex: '(?m)^(?P<kernel>\S.*)$' }, columns: { kernel: text } }"#,
+        with: r"{ run: [uname, -srm], read: { regex: '(?m)^(?P<kernel>\S.*)$' }, columns: { kernel: text } }",
         lesson: Facts(&["kernel"]),
     },
     Seed {
         id: "accounts",
         check: "exec",
         kinds: HOST,
-        with: r#"{ run: [cat, /etc/passwd], read: { regex: '(?m)^(?P<account>[^:\n]+):[^:\n]*:(?P<uid>\d+):(?P<gid>\d+):[^:\n]*:(?P<home>[^:\n]*):(?P<shell>[^:\n]*)$' }, columns: { account: text, uid: text, gid: text, home: text, shell: text }, key: [account] }"#,
+        with: r"{ run: [cat, /etc/passwd], read: { regex: '(?m)^(?P<account>[^:\n]+):[^:\n]*:(?P<uid>\d+):(?P<gid>\d+):[^:\n]*:(?P<home>[^:\n]*):(?P<shell>[^:\n]*)$' }, columns: { account: text, uid: text, gid: text, home: text, shell: text }, key: [account] }",
         lesson: Facts(&["uid", "gid", "home", "shell"]),
     },
     Seed {
         id: "services",
         check: "exec",
         kinds: HOST,
-        with: r#"{ run: [systemctl, list-unit-files, --type=service, --no-legend, --no-pager], read: { regex: '(?m)^\s*(?P<unit>\S+\.service)\s+(?P<state>\S+)' }, columns: { unit: text, state: text }, key: [unit] }"#,
+        with: r"{ run: [systemctl, list-unit-files, --type=service, --no-legend, --no-pager], read: { regex: '(?m)^\s*(?P<unit>\S+\.service)\s+(?P<state>\S+)' }, columns: { unit: text, state: text }, key: [unit] }",
         lesson: Facts(&["state"]),
     },
     Seed {
         id: "packages",
         check: "exec",
         kinds: HOST,
-        with: r#"{ run: [dpkg-query, --show, '--showformat=${db:Status-Abbrev} ${binary:Package} ${Version}\n'], read: { regex: '(?m)^(?P<status>\S+)\s+(?P<pkg>\S+) (?P<version>\S*)$' }, columns: { pkg: text, version: text, status: text }, key: [pkg] }"#,
+        with: r"{ run: [dpkg-query, --show, '--showformat=${db:Status-Abbrev} ${binary:Package} ${Version}\n'], read: { regex: '(?m)^(?P<status>\S+)\s+(?P<pkg>\S+) (?P<version>\S*)$' }, columns: { pkg: text, version: text, status: text }, key: [pkg] }",
         lesson: Facts(&["version", "status"]),
     },
     Seed {
@@ -89,7 +89,7 @@ pub(super) const SEEDS: [Seed; 16] = [
         check: "exec",
         kinds: HOST,
         // Several versions of one package (kernels) are told apart by their full names.
-        with: r#"{ run: [rpm, -qa, --queryformat, '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH} %{VERSION}-%{RELEASE}\n'], read: { regex: '(?m)^(?P<pkg>\S+) (?P<version>\S+)$' }, columns: { pkg: text, version: text }, key: [pkg] }"#,
+        with: r"{ run: [rpm, -qa, --queryformat, '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH} %{VERSION}-%{RELEASE}\n'], read: { regex: '(?m)^(?P<pkg>\S+) (?P<version>\S+)$' }, columns: { pkg: text, version: text }, key: [pkg] }",
         lesson: Facts(&["version"]),
     },
     Seed {

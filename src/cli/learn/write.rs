@@ -106,7 +106,7 @@ fn pinned(asked: &Asked<'_>, facts: &[&str], besides: Option<&str>) -> String {
                 let _ = writeln!(listed, "      - {{ rows: {}, skip: {reason} }}", scalar(&rows));
             }
             (None, _) => {
-                let name = row.key.as_ref().map_or_else(|| "without a key".to_owned(), |key| key.visible());
+                let name = row.key.as_ref().map_or_else(|| "without a key".to_owned(), crate::model::untrusted::Untrusted::visible);
                 let short: String = name.chars().take(200).collect();
                 let _ = writeln!(listed, "      # a row was not learnt, its key is none or too long: {short}");
             }
