@@ -139,7 +139,7 @@ fn peers_that_do_not_play_by_the_rules_cost_their_own_items_only() {
         item(&report, "impostor", "reachable")
     );
     // Three tries of ten seconds with their waits are the longest way to find out that nobody is there.
-    assert!(ran.took < Duration::from_secs(45), "it took {:?}", ran.took);
+    assert!(ran.took < Duration::from_secs(50), "it took {:?}", ran.took);
     assert!(ran.peak_kib <= idle.peak_kib + MEMORY_KIB, "{} KiB, and {} KiB idle", ran.peak_kib, idle.peak_kib);
     assert!(!ran.out.contains(&0x1b), "no terminal is told anything by a target");
 }
