@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::model::run::WaiverNote;
-use crate::model::{ItemKey, ItemRecord, Mark, RunHead, RunRecord, RunState};
+use crate::model::{ItemKey, ItemRecord, RunHead, RunRecord, RunState};
 use crate::playbook::Plan;
 use crate::runner::{self, Context, RunEvent};
 use crate::store::{Store, StoreError};
@@ -49,7 +49,7 @@ pub async fn carry_out(
     watch: &mut (dyn FnMut(&RunEvent) + Send),
 ) -> Result<RunRecord, RoundError> {
     let plan = Arc::new(plan);
-    let mut head = head(&plan, started_by, Utc::now());
+    let head = head(&plan, started_by, Utc::now());
     store.begin_run(&head).await?;
     let context = Arc::new(Context::new(lines, Arc::clone(&store) as Arc<dyn runner::Past>));
     let (sender, mut events) = mpsc::channel(EVENTS);
@@ -73,25 +73,26 @@ pub async fn carry_out(
     }
     let ran = running.await;
     let ended = Utc::now();
-    if let Err(error) = &ran {
-        // Without an end of its own it would go on for ever in the eyes of others.
-        if let Err(second) = store.end_run(&head.id, RunState::Lost, ended).await {
-            tracing::warn!(run = %head.id, %second, "could not mark the run as lost");
-        }
+    if let Err(error) = ran {
+        lose(&store, &head.id, ended).await;
         return Err(RoundError::Runner(error.to_string()));
     }
     if let Some(error) = failed {
-        // The store may be unable to note even this; it will when it is opened again.
-        if let Err(second) = store.end_run(&head.id, RunState::Lost, ended).await {
-            tracing::warn!(run = %head.id, %second, "could not mark the run as lost");
-        }
+        lose(&store, &head.id, ended).await;
         return Err(error.into());
     }
     let state = if context.was_stopped() || cancel.is_cancelled() { RunState::Cancelled } else { RunState::Done };
     store.end_run(&head.id, state, ended).await?;
     sort(&mut items, &plan);
-    count_waivers(&mut head.waivers, &items);
-    Ok(RunRecord { head, state, ended: Some(ended), items })
+    Ok(RunRecord { head, state, ended: Some(ended), items }.with_waivers_counted())
+}
+
+/// Marks a run as lost: without an end of its own it would go on for ever in the eyes of others.
+async fn lose(store: &Store, run: &str, ended: DateTime<Utc>) {
+    // The store may be unable to note even this; it will when it is opened again.
+    if let Err(second) = store.end_run(run, RunState::Lost, ended).await {
+        tracing::warn!(run, %second, "could not mark the run as lost");
+    }
 }
 
 /// What is known of a run of `plan` before it begins.
@@ -140,16 +141,6 @@ fn is_used(plan: &Plan, id: &str) -> bool {
         crate::playbook::Work::Reachable { waivers } => waivers.iter().any(|waiver| waiver.id == id),
         _ => false,
     })
-}
-
-fn count_waivers(waivers: &mut [WaiverNote], items: &[ItemRecord]) {
-    for mark in items.iter().flat_map(|item| &item.rows).flat_map(|row| &row.marks) {
-        if let Mark::Waived { id, .. } = mark
-            && let Some(waiver) = waivers.iter_mut().find(|waiver| waiver.id == *id)
-        {
-            waiver.covered += 1;
-        }
-    }
 }
 
 /// Items in the order of the plan, whatever order they ended in.

@@ -3,6 +3,7 @@
 mod backup;
 mod capture_text;
 mod compare;
+mod doctor;
 pub mod exit;
 mod explain;
 mod item_text;
@@ -69,6 +70,8 @@ enum Command {
     Prune(prune::PruneArgs),
     /// Copy the store while it is in use
     Backup(backup::BackupArgs),
+    /// Look whether everything that a run needs is there, and say what to do where it is not
+    Doctor(doctor::DoctorArgs),
     /// Draws a report in a process of its own
     #[command(hide = true)]
     RenderWorker,
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         return crate::report::worker_main();
     }
     start_logging();
+    hush_panics();
     // The ring provider is the only one that is built in; a second call finds it already there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(128).build() {
@@ -122,6 +126,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Compare(args) => compare::run(args, places).await,
         Command::Prune(args) => prune::prune(args, places).await,
         Command::Backup(args) => backup::backup(args, places).await,
+        Command::Doctor(args) => doctor::doctor(args, places).await,
         Command::RenderWorker => Exit::Internal,
     }
 }
@@ -132,6 +137,11 @@ fn start_logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("ROUNDS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
+}
+
+/// A panic may quote what a target said: it is shown with visible codes like everything else.
+fn hush_panics() {
+    std::panic::set_hook(Box::new(|panic| eprintln!("rounds: {}", crate::model::untrusted::visible(&panic.to_string()))));
 }
 
 /// Tells on standard error why a command failed, with every cause.

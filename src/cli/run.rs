@@ -106,6 +106,12 @@ pub async fn inspect(plan: Plan, inventory: &Inventory, store: &Arc<Store>, quie
 /// How the targets of `inventory` are reached.
 #[must_use]
 pub fn lines(inventory: &Inventory, plan: &Plan) -> Lines {
+    lines_of(inventory, plan.limits.target)
+}
+
+/// How the targets of `inventory` are reached, a session taking at most `session_limit`.
+#[must_use]
+pub fn lines_of(inventory: &Inventory, session_limit: Duration) -> Lines {
     let hosts = inventory.targets.iter().filter(|target| target.kind == Kind::Host);
     let ssh = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh"));
     let mut known_hosts: Vec<PathBuf> = ssh.iter().map(|folder| folder.join("known_hosts")).collect();
@@ -115,7 +121,7 @@ pub fn lines(inventory: &Inventory, plan: &Plan) -> Lines {
         known_hosts,
         ssh_config: ssh.map(|folder| folder.join("config")).filter(|config| config.exists()),
         connect_limit: CONNECT_LIMIT,
-        session_limit: plan.limits.target,
+        session_limit,
         cap_bytes: CAP_BYTES,
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::item::ItemRecord;
+use super::item::{ItemRecord, Mark};
 use super::tally::Tally;
 use super::target::Target;
 use super::text::Phrase;
@@ -92,6 +92,16 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The run with the number of rows that each waiver of its head covers.
+    #[must_use]
+    pub fn with_waivers_counted(mut self) -> Self {
+        for waiver in &mut self.head.waivers {
+            let marks = self.items.iter().flat_map(|item| &item.rows).flat_map(|row| &row.marks);
+            waiver.covered = marks.filter(|mark| matches!(mark, Mark::Waived { id, .. } if *id == waiver.id)).count();
+        }
+        self
+    }
+
     /// The sums of its ledger.
     #[must_use]
     pub fn tally(&self) -> Tally {

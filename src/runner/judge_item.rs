@@ -85,3 +85,86 @@ fn field_note(field: &Field) -> FieldNote {
     let label = if field.label.en.is_empty() { Phrase::plain(field.name.as_ref()) } else { field.label.into() };
     FieldNote { name: field.name.to_string(), field_type: field.field_type, label }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::check::{Meta, Parsed, RowsAre, Unreadable};
+    use crate::checks::CATALOGUE;
+    use crate::model::{ItemKey, ItemKind, Kind, Probe};
+
+    /// A check with a fault of ours.
+    struct Broken;
+
+    impl Bound for Broken {
+        fn meta(&self) -> &'static Meta {
+            CATALOGUE[0].meta
+        }
+
+        fn probes(&self, _: &Target) -> Vec<Probe> {
+            Vec::new()
+        }
+
+        fn parse(&self, _: &Seen<'_>) -> Result<Parsed, Unreadable> {
+            panic!("no such line in \u{1b}[2J")
+        }
+
+        fn fields(&self) -> Cow<'static, [Field]> {
+            Cow::Borrowed(&[])
+        }
+
+        fn key(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn rows_are(&self) -> RowsAre {
+            RowsAre::Problems
+        }
+
+        fn params(&self) -> serde_json::Value {
+            serde_json::Value::Null
+        }
+    }
+
+    #[test]
+    fn a_check_that_panics_is_an_error_of_its_item_that_quotes_safely() {
+        let record = ItemRecord {
+            key: ItemKey::new("broken", "here"),
+            kind: ItemKind::Check,
+            check: String::new(),
+            check_version: 1,
+            title: Phrase::default(),
+            class: String::new(),
+            outcome: Outcome::NotRun,
+            reason: None,
+            rows: Vec::new(),
+            rows_are: RowsAre::Things,
+            fields: Vec::new(),
+            thresholds: Vec::new(),
+            advice: Phrase::default(),
+            why: Phrase::default(),
+            runbook: None,
+            at: DateTime::UNIX_EPOCH,
+            took_ms: 0,
+            attempts: Vec::new(),
+            captures: Vec::new(),
+        };
+        let target = Target::new("here", Kind::Host);
+        let judging = Judging {
+            bound: &Broken,
+            rules: &Rules::default(),
+            given: &Given::default(),
+            zone: Tz::UTC,
+            calendar: None,
+            target: &target,
+            at: DateTime::UNIX_EPOCH,
+            earlier: None,
+        };
+        let judged = judge(record, &[], &judging);
+        assert_eq!(judged.outcome, Outcome::Error);
+        let detail = "a fault of this program: no such line in \\x1b[2J".to_owned();
+        assert_eq!(judged.reason, Some(Message::OurSide { detail }));
+    }
+}

@@ -17,7 +17,7 @@ const FREE: usize = 1 << 16;
 /// thirty targets before the first one has said no. A place that does not answer at all says nothing about the login and
 /// lets one more try; else a network that is down would be gone through two by two.
 #[derive(Debug, Default)]
-pub(super) struct Logins {
+pub(crate) struct Logins {
     gates: Mutex<HashMap<String, Gate>>,
 }
 
@@ -30,13 +30,13 @@ struct Gate {
 
 /// The right to use some logins once.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     permits: Vec<(String, OwnedSemaphorePermit)>,
 }
 
 /// How using a login ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Used<'u> {
+pub(crate) enum Used<'u> {
     /// All of them were let in.
     LetIn,
     /// This one was refused.
@@ -47,11 +47,11 @@ pub(super) enum Used<'u> {
 
 /// This login is not used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Withheld(pub(super) String);
+pub(crate) struct Withheld(pub(crate) String);
 
 impl Logins {
     /// Waits for the right to use `logins`, which are all those on the way to a target.
-    pub(super) async fn turn(&self, logins: &BTreeSet<String>) -> Result<Turn, Withheld> {
+    pub(crate) async fn turn(&self, logins: &BTreeSet<String>) -> Result<Turn, Withheld> {
         let mut permits = Vec::with_capacity(logins.len());
         // In the order of their names: whoever waits holds only what comes before.
         for login in logins {
@@ -64,7 +64,7 @@ impl Logins {
     }
 
     /// Gives back a turn and notes what was learnt.
-    pub(super) fn end(&self, turn: Turn, used: Used<'_>) {
+    pub(crate) fn end(&self, turn: Turn, used: Used<'_>) {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         for (login, permit) in turn.permits {
             let Some(gate) = gates.get_mut(&login) else { continue };

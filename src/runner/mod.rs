@@ -7,7 +7,7 @@ mod after;
 mod ask;
 mod context;
 mod judge_item;
-mod logins;
+pub(crate) mod logins;
 mod past;
 #[cfg(test)]
 mod tests;

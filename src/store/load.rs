@@ -187,7 +187,7 @@ async fn load(connection: &mut SqliteConnection, no: i64) -> Result<RunRecord, S
     let head = format::read_head(format, run.get("head"))?;
     let (state, ended) = (read_state(run.get("state"))?, moment::read_some(run.get("ended"))?);
     let items = rows.iter().map(|row| read_item(row, format, &sheets)).collect::<Result<_, _>>()?;
-    Ok(RunRecord { head, state, ended, items })
+    Ok(RunRecord { head, state, ended, items }.with_waivers_counted())
 }
 
 async fn sheets(connection: &mut SqliteConnection, run: i64) -> Result<HashMap<i64, Sheet<'static>>, StoreError> {

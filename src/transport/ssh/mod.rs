@@ -68,6 +68,22 @@ pub async fn open(lines: Arc<Lines>, target: Arc<Target>, cancel: CancellationTo
     Ok(Box::new(Ssh { held: Some(held), lines, target, place, greeting }))
 }
 
+/// Whether the keys of `target` and of every host on the way are known or pinned, without connecting.
+///
+/// # Errors
+/// Whose key is not, or why that cannot be told.
+pub async fn knows(lines: &Lines, target: &Arc<Target>) -> Result<(), TransportError> {
+    for hop in &route::plan(lines, target).await? {
+        let expectation = identity::Expectation::of(hop)?;
+        if let identity::Expectation::Files(known) = &expectation
+            && known.keys.is_empty()
+        {
+            return Err(fault::identity(format!("no key of {} is known, and none is pinned", hop.place())));
+        }
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Session for Ssh {
     async fn ask(&mut self, asked: Vec<Asked>, answers: mpsc::Sender<Answer>, cancel: CancellationToken) -> Result<(), TransportError> {
