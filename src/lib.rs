@@ -56,6 +56,8 @@ pub mod model;
 
 // Layer 1
 pub mod check;
+pub mod checks;
+pub mod cli;
 pub mod columns;
 pub mod compare;
 pub mod expr;
@@ -69,7 +71,6 @@ pub mod transport;
 pub mod yaml;
 
 // Layer 2
-pub mod checks;
 pub mod inventory;
 pub mod schedule;
 
@@ -87,4 +88,3 @@ pub mod replay;
 pub mod round;
 
 // Layer 6
-pub mod cli;

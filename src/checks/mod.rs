@@ -5,6 +5,8 @@
 use crate::check::Entry;
 
 pub mod accounts;
+pub mod allowed;
+mod argv;
 pub mod backup_age;
 pub mod clock;
 pub mod cpu;
@@ -16,15 +18,18 @@ pub mod failed_units;
 pub mod file_handles;
 pub mod file_state;
 pub mod firewall;
+mod frame;
 pub mod http;
 pub mod http_flow;
 pub mod inodes;
 pub mod interface_errors;
 pub mod kernel_errors;
+mod kernel_log;
 pub mod listening_ports;
 pub mod load;
 pub mod log_errors;
 pub mod log_size;
+mod log_time;
 pub mod memory;
 pub mod mysql_accounts;
 pub mod mysql_auto_increment;
@@ -39,6 +44,7 @@ pub mod nagios_plugin;
 pub mod oom_kills;
 pub mod package;
 pub mod patches;
+mod patterns;
 pub mod ping;
 pub mod postgres_bloat;
 pub mod postgres_connections;
@@ -52,6 +58,7 @@ pub mod postgres_xid_age;
 pub mod processes;
 pub mod raid;
 pub mod read_only_mounts;
+pub mod read_output;
 pub mod services;
 pub mod smart;
 pub mod sql;
@@ -66,26 +73,21 @@ pub mod uptime;
 pub mod zombies;
 
 // What several checks share.
-pub mod allowed;
-mod argv;
 pub mod bind_value;
 mod daily_rate;
-mod frame;
-mod kernel_log;
 mod lock_waits;
-mod log_time;
 pub mod no_params;
 mod parts;
-mod patterns;
 mod procfs;
-pub mod read_output;
 mod records;
 mod rights;
 mod rulesets;
 mod sessions;
 mod statement_text;
-mod status_rule;
+
 mod weak_passwords;
+
+mod status_rule;
 mod web;
 
 #[cfg(test)]

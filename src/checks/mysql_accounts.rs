@@ -17,6 +17,13 @@ const MARIADB_10_3: &[&str] = &["GRANT SELECT ON mysql.user TO {user}"];
 /// What a password can be found to be.
 const PASSWORD_WORDS: [&str; 5] = ["none", "weak", "not weak", "not compared", "not used"];
 
+/// What a salted password is where the server refused weak ones when it was set.
+const BY_POLICY: &str = "by policy";
+
+/// The same rights for whoever reads of the refusal.
+const REMEDY: &[&str] = &["GRANT SELECT (User, Host, plugin, authentication_string, account_locked) ON mysql.user TO {user}, \
+     on MariaDB GRANT SELECT ON mysql.global_priv TO {user}"];
+
 impl Check for MysqlAccounts {
     const META: Meta = Meta {
         id: "mysql-accounts",
@@ -25,8 +32,8 @@ impl Check for MysqlAccounts {
         class: Class::Security,
         title: Text::new("Database accounts", "数据库账号"),
         asks: Text::new(
-            "Which accounts have no password or a common one, and which may log in from any host. The server itself compares, so that no password hash leaves it; salted hashes (caching_sha2_password, ed25519) cannot be compared and say so.",
-            "哪些账号没有密码或使用弱口令，哪些允许从任意主机登录。比对在数据库内完成，密码散列不会外传；加盐散列（caching_sha2_password、ed25519）无法比对，会注明。",
+            "Which accounts have no password or a common one, and which may log in from any host. The server itself compares, so that no password hash leaves it; salted hashes (caching_sha2_password, ed25519) cannot be compared, which is a warning unless a password policy vouches for them.",
+            "哪些账号没有密码或使用弱口令，哪些允许从任意主机登录。比对在数据库内完成，密码散列不会外传；加盐散列（caching_sha2_password、ed25519）无法比对，若未启用密码策略则告警。",
         ),
         why: Text::new(
             "An account without a real password is open to everybody on the network, data and all.",
@@ -48,7 +55,7 @@ impl Check for MysqlAccounts {
         ],
         key: &["account"],
         rows_are: RowsAre::Problems,
-        warn: Some("any_host == true"),
+        warn: Some(r#"any_host == true or password == "not compared""#),
         crit: Some(r#"password in ["none", "weak"]"#),
         example: "{}",
     };
@@ -61,16 +68,16 @@ impl Check for MysqlAccounts {
             SqlVariant::new(Dialect::Mariadb, mariadb()).since(1004).grants(MARIADB),
             SqlVariant::new(Dialect::Mariadb, mariadb_10_3()).grants(MARIADB_10_3),
         ];
-        vec![Probe::sql("accounts", variants)]
+        let policy = "show global variables where variable_name in ('validate_password.policy', 'validate_password_policy', \
+             'simple_password_check_minimal_length', 'cracklib_password_check_dictionary')";
+        let policy = [Dialect::Mysql, Dialect::Mariadb].map(|dialect| SqlVariant::new(dialect, policy)).to_vec();
+        vec![Probe::sql("accounts", variants), Probe::sql("policy", policy)]
     }
 
     fn parse(_: &NoParams, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
-        let grants = match seen.capture("accounts")?.variant.as_deref() {
-            Some(variant) if variant.contains("mysql") => MYSQL,
-            _ => MARIADB,
-        };
-        let accounts = Records::of(seen, "accounts", grants)?;
-        let rows = accounts.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let accounts = Records::of(seen, "accounts", REMEDY)?;
+        let vouched = refuses_weak_passwords(&Records::of(seen, "policy", &[])?)?;
+        let rows = accounts.iter().map(|record| row(record, vouched)).collect::<Result<Vec<_>, _>>()?;
         if rows.is_empty() {
             // Our own account is one.
             return Err(Unreadable::new("accounts", "the server lists no account at all"));
@@ -79,14 +86,25 @@ impl Check for MysqlAccounts {
     }
 }
 
-fn row(record: Record<'_>) -> Result<Row, Unreadable> {
+/// Whether the server refuses weak passwords when they are set. MySQL's policy LOW only counts characters.
+fn refuses_weak_passwords(policy: &Records) -> Result<bool, Unreadable> {
+    for name in ["validate_password.policy", "validate_password_policy"] {
+        if let Some(level) = policy.maybe_named_text(name)? {
+            return Ok(!matches!(level, "LOW" | "0"));
+        }
+    }
+    let plugins = ["simple_password_check_minimal_length", "cracklib_password_check_dictionary"];
+    plugins.iter().try_fold(false, |any, name| Ok(any || policy.maybe_named_text(name)?.is_some()))
+}
+
+fn row(record: Record<'_>, vouched: bool) -> Result<Row, Unreadable> {
     let (user, host, password) = (record.text("user")?, record.text("host")?, record.text("password")?);
     if !PASSWORD_WORDS.contains(&password) {
         return Err(record.fault("password", password));
     }
     Ok(Row::new()
         .text("account", format!("'{user}'@'{host}'"))
-        .text("password", password)
+        .text("password", if vouched && password == "not compared" { BY_POLICY } else { password })
         .boolean("any_host", matches!(host, "" | "%"))
         .text("plugin", record.text("plugin")?))
 }
@@ -146,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_nobody_compared_is_not_called_good_unless_a_policy_vouches() {
+        for (name, expected) in [("mariadb-10.11-ed25519", "not compared"), ("mariadb-10.11-ed25519-policy", "by policy")] {
+            let rows = rows::<MysqlAccounts>("{}", name);
+            assert_eq!(text(row(&rows, "account", "'ed'@'localhost'"), "password"), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn locked_accounts_and_roles_let_nobody_in() {
         let rows = rows::<MysqlAccounts>("{}", "mariadb-10.11");
         assert!(rows.iter().all(|row| !["'old'@'%'", "'reporting'@''", "'PUBLIC'@''"].contains(&text(row, "account"))));
@@ -161,7 +187,7 @@ mod tests {
         let target = crate::checks::testing::target(Kind::Mysql);
         for probe in MysqlAccounts::probes(&NoParams {}, &target) {
             let crate::model::probe::Ask::Sql(sql) = probe.ask else { panic!("not SQL") };
-            for variant in sql.variants {
+            for variant in sql.variants.iter().filter(|variant| !variant.statement.starts_with("show ")) {
                 let selected = variant.statement.rsplit_once(" from mysql.").unwrap().0;
                 assert!(selected.ends_with("as `password`") && selected.contains("case when"), "{selected}");
             }

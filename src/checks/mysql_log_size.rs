@@ -13,6 +13,9 @@ pub struct MysqlLogSize;
 const MYSQL: &[&str] = &["GRANT REPLICATION CLIENT ON *.* TO {user}"];
 const MARIADB_10_5: &[&str] = &["GRANT BINLOG MONITOR ON *.* TO {user}"];
 
+/// The same rights for whoever reads of the refusal.
+const REMEDY: &[&str] = &["GRANT REPLICATION CLIENT ON *.* TO {user}, on MariaDB from 10.5 on GRANT BINLOG MONITOR ON *.* TO {user}"];
+
 impl Check for MysqlLogSize {
     const META: Meta = Meta {
         id: "mysql-log-size",
@@ -95,7 +98,7 @@ fn binary_logs(seen: &Seen<'_>, settings: &Records) -> Result<Option<Row>, Unrea
     if !settings.named_flag("log_bin")? {
         return without_binary_log(seen);
     }
-    let logs = Records::of(seen, "binary", MYSQL)?;
+    let logs = Records::of(seen, "binary", REMEDY)?;
     let (mut bytes, mut files) = (0.0, 0.0);
     for log in logs.iter() {
         bytes += log.amount("file_size")?;
@@ -119,7 +122,7 @@ fn without_binary_log(seen: &Seen<'_>) -> Result<Option<Row>, Unreadable> {
         Ended::Failed { kind: FailKind::Other | FailKind::Missing, detail } if detail.raw().contains("not using binary logging") => {
             Ok(None)
         }
-        _ => match Records::of(seen, "binary", MYSQL) {
+        _ => match Records::of(seen, "binary", REMEDY) {
             Ok(_) => Err(Unreadable::new("binary", "log_bin is off and yet there are files")),
             Err(unreadable) => Err(unreadable),
         },

@@ -23,6 +23,9 @@ pub struct Params {
 const MYSQL: &[&str] = &["GRANT REPLICATION CLIENT ON *.* TO {user}"];
 const MARIADB_10_5: &[&str] = &["GRANT REPLICA MONITOR ON *.* TO {user}"];
 
+/// The same rights for whoever reads of the refusal.
+const REMEDY: &[&str] = &["GRANT REPLICATION CLIENT ON *.* TO {user}, on MariaDB from 10.5 on GRANT REPLICA MONITOR ON *.* TO {user}"];
+
 impl Check for MysqlReplicationLag {
     const META: Meta = Meta {
         id: "mysql-replication-lag",
@@ -73,7 +76,7 @@ impl Check for MysqlReplicationLag {
     }
 
     fn parse(params: &Params, seen: &Seen<'_>) -> Result<Parsed, Unreadable> {
-        let channels = Records::of(seen, "channels", MYSQL)?;
+        let channels = Records::of(seen, "channels", REMEDY)?;
         let rows = channels.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         // RESET SLAVE ALL on a replica makes it look like a server that never was one: the last run knows better.
         let expected = params.required || seen.earlier.is_some_and(|earlier| !earlier.rows.is_empty());

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
+use super::kept::{open, shown};
 use super::places::Places;
-use super::record::{open, shown};
 use super::tell;
 use crate::model::unit::show_bytes;
 

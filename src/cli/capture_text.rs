@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::record::in_zone;
+use super::kept::in_zone;
 use crate::model::untrusted::visible;
 use crate::model::{Ended, ItemKey, Untrusted};
 use crate::store::{Answer, KeptCapture};

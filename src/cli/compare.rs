@@ -4,8 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::kept::{in_zone, load, open, print_json, short};
 use super::places::Places;
-use super::record::{in_zone, load, open, print_json, short};
 use super::run::language_of_environment;
 use super::summary::shown;
 use super::table::table;

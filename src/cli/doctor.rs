@@ -64,7 +64,7 @@ impl Looked {
 /// Looks at everything, printing as it goes.
 pub async fn doctor(args: DoctorArgs, places: &Places) -> Exit {
     let (loaded, plan) = match &args.playbook {
-        Some(playbook) => load::plan(&places.site(), playbook, &Narrow { targets: Vec::new(), lines: Vec::new() }),
+        Some(playbook) => load::plan(&places.site(), playbook, &Narrow { targets: Vec::new(), ..Narrow::default() }),
         None => (load::site(&places.site(), &[]), None),
     };
     let has_site = places.site().is_dir();

@@ -3,9 +3,8 @@
 use clap::Args;
 
 use super::exit::Exit;
-use super::load;
 use super::places::Places;
-use crate::check::{Entry, RowsAre};
+use super::{load, manual};
 use crate::checks;
 use crate::judge::{Candidate, Threshold};
 use crate::model::Lang;
@@ -34,7 +33,7 @@ pub fn explain(args: &ExplainArgs, places: &Places) -> Exit {
     let lang = Lang::from_code(&args.lang).unwrap_or(Lang::En);
     match (&args.line, checks::find(&args.subject)) {
         (None, Some(entry)) => {
-            print!("{}", manual(entry, lang));
+            print!("{}", manual::page(entry, lang));
             Exit::Fine
         }
         (None, None) => {
@@ -45,50 +44,6 @@ pub fn explain(args: &ExplainArgs, places: &Places) -> Exit {
         }
         (Some(line), _) => ladder(args, line, lang, places),
     }
-}
-
-/// The manual page of a check, in Markdown.
-#[must_use]
-pub fn manual(entry: &Entry, lang: Lang) -> String {
-    let meta = entry.meta;
-    let pick = |en: &'static str, zh: &'static str| if lang == Lang::En { en } else { zh };
-    let kinds: Vec<&str> = meta.kinds.iter().map(|kind| kind.id()).collect();
-    let mut text = format!("{} — {}\n\n{}\n\n", meta.id, meta.title.get(lang), meta.asks.get(lang));
-    let mut say = |head: &str, body: &str| text.push_str(&format!("{head}: {body}\n"));
-    say(pick("for", "适用目标"), &kinds.join(", "));
-    say(pick("why", "意义"), meta.why.get(lang));
-    say(pick("warn", "预警条件"), meta.warn.unwrap_or("never"));
-    say(pick("crit", "异常条件"), meta.crit.unwrap_or("never"));
-    say(pick("source of the thresholds", "阈值来源"), meta.source.get(lang));
-    say(pick("advice", "整改建议"), meta.advice.get(lang));
-    let rows = match (meta.key.is_empty(), meta.rows_are) {
-        (true, _) => pick("one at most", "最多一行").to_owned(),
-        (false, RowsAre::Things) => format!("{} {}", pick("things, by", "对象，按"), meta.key.join(", ")),
-        (false, RowsAre::Problems) => format!("{} {}", pick("problems, by", "问题，按"), meta.key.join(", ")),
-    };
-    say(pick("rows", "数据行"), &rows);
-    text.push_str(&format!("\n{}:\n", pick("fields", "字段")));
-    for field in meta.fields {
-        text.push_str(&format!(
-            "  {:<18} {:<10} {}\n",
-            field.name,
-            format!("{:?}", field.field_type).to_lowercase(),
-            field.label.get(lang)
-        ));
-    }
-    let schema = entry.schema();
-    if let Some(properties) =
-        schema.get("properties").and_then(|properties| properties.as_object()).filter(|properties| !properties.is_empty())
-    {
-        text.push_str(&format!("\n{} (with):\n", pick("parameters", "参数")));
-        for (name, property) in properties {
-            let about = property.get("description").and_then(|about| about.as_str()).unwrap_or_default().replace('\n', " ");
-            let default = property.get("default").map_or_else(String::new, |default| format!(" [{default}]"));
-            text.push_str(&format!("  {name:<18} {about}{default}\n"));
-        }
-        text.push_str(&format!("\n{}: with: {}\n", pick("example", "示例"), meta.example));
-    }
-    text
 }
 
 /// The ladder of thresholds of a line on a target.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::record::in_zone;
+use super::kept::in_zone;
 use super::summary::{Paint, shown};
 use crate::model::unit::show_duration;
 use crate::model::untrusted::visible;

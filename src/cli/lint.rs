@@ -23,9 +23,8 @@ pub struct LintArgs {
 /// Looks at every file, and plans every playbook on the real inventory.
 pub fn lint(args: &LintArgs, places: &Places) -> Exit {
     let mut loaded = load::site(&places.site(), &args.files);
-    let own = |id: &str| !loaded.site.shipped.contains(id);
-    let playbooks: Vec<_> =
-        loaded.site.playbooks.iter().filter(|(_, playbook)| own(&playbook.id.value)).map(|(_, playbook)| playbook.clone()).collect();
+    let own = |file: &crate::yaml::FileId| !loaded.site.shipped.contains(file);
+    let playbooks: Vec<_> = loaded.site.playbooks.iter().filter(|(file, _)| own(file)).map(|(_, playbook)| playbook.clone()).collect();
     for playbook in &playbooks {
         playbook::plan(&loaded.site, &loaded.inventory, playbook, &Narrow::default(), &mut loaded.faults);
     }
@@ -37,7 +36,7 @@ pub fn lint(args: &LintArgs, places: &Places) -> Exit {
     if loaded.faults.any_error() {
         return Exit::BadInput;
     }
-    let files = loaded.site.sources.iter().count();
+    let files = loaded.site.sources.iter().count() - loaded.site.shipped.len();
     println!("{files} files, {} targets, {} playbooks: no errors", loaded.inventory.targets.len(), playbooks.len());
     Exit::Fine
 }

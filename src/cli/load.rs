@@ -35,7 +35,7 @@ pub fn site(folder: &Path, besides: &[PathBuf]) -> Loaded {
                 .help("make one with `rounds init DIR`, or name it with --site DIR"),
         );
     }
-    site.add_shipped(&mut faults);
+    site.bring_shipped(&mut faults);
     let files = std::mem::take(&mut site.inventories);
     let listed = std::mem::take(&mut site.listed);
     let inventory = inventory::resolve(files, listed, &site.listed_groups, &site.settings.tiers, &site.sources, &mut faults);
@@ -53,7 +53,7 @@ pub fn plan(folder: &Path, asked: &str, narrow: &Narrow) -> (Loaded, Option<Plan
         && let Some(text) = shipped::playbook(asked)
     {
         loaded.site.read_shipped(asked, text, &mut loaded.faults);
-        loaded.site.add_shipped(&mut loaded.faults);
+        loaded.site.bring_shipped(&mut loaded.faults);
     }
     let id = if is_file {
         loaded

@@ -2,13 +2,22 @@
 
 mod backup;
 mod capture_text;
+mod checks;
 mod compare;
+mod completions;
+mod demo;
 mod doctor;
 pub mod exit;
 mod explain;
+mod grants;
+mod init;
 mod item_text;
+mod kept;
+mod learn;
 mod lint;
 mod load;
+mod man;
+mod manual;
 mod places;
 mod plan;
 mod progress;
@@ -20,8 +29,13 @@ mod run;
 mod runs;
 mod schema;
 mod show;
+mod starter;
+mod sudoers;
 mod summary;
 mod table;
+mod test;
+#[cfg(test)]
+mod testing;
 
 use std::process::ExitCode;
 
@@ -44,8 +58,15 @@ pub struct Cli {
 const EXIT_STATUS: &str = "Exit status: 0 nothing to report · 1 an unwaived warning or critical finding · 2 none of these, but something \
 could not be judged · 3 bad input · 4 internal failure, or a result that could not be recorded";
 
+const SCHEMA_EXAMPLES: &str = "Examples:\n  rounds schema > rounds.schema.json\n  # in an editor with yaml-language-server, as the first line of a file:\n  \
+# yaml-language-server: $schema=./rounds.schema.json";
+
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Write a folder to start from: inventory, settings, a playbook, with comments
+    Init(init::InitArgs),
+    /// Show what a run is like: inspect this machine and sample systems, and write every report
+    Demo(demo::DemoArgs),
     /// Inspect now what a playbook says, record it and write a report
     Run(run::RunArgs),
     /// Find every fault in a site's files, without connecting to anything
@@ -54,7 +75,20 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Explain a check, or which threshold wins for a check on a target and why
     Explain(explain::ExplainArgs),
+    /// List the checks of the catalogue, or print their whole manual
+    Checks(checks::ChecksArgs),
+    /// Look at a target once and write a playbook that expects what is there now
+    Learn(learn::LearnArgs),
+    /// Judge recorded answers offline against the outcomes that you expect
+    Test(test::TestArgs),
+    /// Write the answers of a recorded item as a file of captures, for `rounds test`
+    Record(record::RecordArgs),
+    /// Print the sudoers file with exactly the commands that a playbook runs as root
+    Sudoers(sudoers::SudoersArgs),
+    /// Print the GRANT statements that a playbook's questions to databases need
+    Grants(grants::GrantsArgs),
     /// Print the JSON Schema of playbooks and the other files, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
     Schema,
     /// Render the report of a recorded run again
     Report(render::ReportArgs),
@@ -72,6 +106,10 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Look whether everything that a run needs is there, and say what to do where it is not
     Doctor(doctor::DoctorArgs),
+    /// Print the completion of the command line for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print manual pages
+    Man(man::ManArgs),
     /// Draws a report in a process of its own
     #[command(hide = true)]
     RenderWorker,
@@ -118,6 +156,16 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Lint(args) => lint::lint(&args, places),
         Command::Plan(args) => plan::plan(&args, places),
         Command::Explain(args) => explain::explain(&args, places),
+        Command::Init(args) => init::init(&args),
+        Command::Demo(args) => demo::demo(&args).await,
+        Command::Checks(args) => checks::checks(&args),
+        Command::Learn(args) => learn::learn(&args, places).await,
+        Command::Test(args) => test::test(&args, places),
+        Command::Record(args) => record::record(&args, places).await,
+        Command::Sudoers(args) => sudoers::sudoers(&args, places),
+        Command::Grants(args) => grants::grants(&args, places),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
         Command::Schema => schema::schema(),
         Command::Report(args) => render::report(args, places).await,
         Command::Runs(args) => runs::runs(args, places).await,

@@ -4,8 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use clap::Args;
 
 use super::exit::Exit;
+use super::kept::{open, short};
 use super::places::Places;
-use super::record::{open, short};
 use super::tell;
 use crate::model::unit::{Literal, parse, show_bytes};
 use crate::model::untrusted;

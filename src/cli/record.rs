@@ -1,106 +1,195 @@
-//! The store for commands that read what was recorded, and texts that all of them share.
+//! `rounds record`: the answers of a recorded item as a file of captures, for `rounds test`.
 
-use std::path::Path;
+use std::io::Write as _;
+use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use clap::Args;
 
 use super::exit::Exit;
 use super::places::Places;
 use super::tell;
-use crate::model::{RunRecord, RunState, untrusted};
-use crate::store::{Store, StoreError};
+use crate::model::probe::FailKind;
+use crate::model::untrusted::visible;
+use crate::model::{Capture, Ended, ItemKey};
+use crate::recorded;
+use crate::store::{KeptCapture, Store};
 
-/// Opens the store that is there; commands that read make none.
-pub(super) async fn open(places: &Places) -> Result<Store, Exit> {
-    let path = places.store();
-    if !path.is_file() {
-        eprintln!("rounds: there is no store {}: nothing was recorded yet, or name it with --store FILE", shown(&path));
-        return Err(Exit::BadInput);
-    }
-    Store::open(&path).await.map_err(|error| {
-        tell(&format!("the store {}", path.display()), &error);
-        Exit::Internal
-    })
+/// Arguments of `rounds record`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  rounds record last --item disk erp-db > df-full.txt\n  rounds record 019a --item disk erp-db --out tests/df-full.txt"
+)]
+pub(super) struct RecordArgs {
+    /// The run: its id, the beginning of it, or `last`
+    run: String,
+    /// The item: its line and its target
+    #[arg(long, num_args = 2, value_names = ["LINE", "TARGET"], required = true)]
+    item: Vec<String>,
+    /// File to write to; never over one that is there [default: standard output]
+    #[arg(long, short = 'o', value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
-/// The run that a person named.
-pub(super) async fn load(store: &Store, asked: &str) -> Result<RunRecord, Exit> {
-    store.load_run(asked).await.map_err(|error| {
-        tell("no such run", &error);
-        match error {
-            StoreError::NoSuchRun(_) | StoreError::Ambiguous { .. } | StoreError::Pruned { .. } => Exit::BadInput,
-            _ => Exit::Internal,
-        }
-    })
-}
-
-/// A path as it may stand on a terminal.
-pub(super) fn shown(path: &Path) -> String {
-    untrusted::visible(&path.display().to_string())
-}
-
-/// The beginning of a run's id by which people name it: the moment and enough of what is random.
-pub(super) fn short(id: &str) -> &str {
-    id.get(..18).unwrap_or(id)
-}
-
-/// `at` in the zone of its run; in UTC where this machine does not know that zone.
-pub(super) fn in_zone(at: DateTime<Utc>, zone: &str) -> String {
-    match zone.parse::<chrono_tz::Tz>() {
-        Ok(zone) => at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z").to_string(),
-        Err(_) => at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    }
-}
-
-/// The word for how a run ended.
-pub(super) const fn state_word(state: RunState) -> &'static str {
-    match state {
-        RunState::Running => "running",
-        RunState::Done => "done",
-        RunState::Cancelled => "cancelled",
-        RunState::Lost => "lost",
-    }
-}
-
-/// Prints `value` as JSON in which every character that a terminal obeys or hides is written as an escape.
-pub(super) fn print_json(value: &impl Serialize) -> Exit {
-    match serde_json::to_string_pretty(value) {
-        Ok(json) => {
-            println!("{}", plain(&json));
-            Exit::Fine
-        }
+/// Writes the file.
+pub(super) async fn record(args: &RecordArgs, places: &Places) -> Exit {
+    let [line, target] = args.item.as_slice() else { return Exit::BadInput };
+    let store = match Store::open(places.store()).await {
+        Ok(store) => store,
         Err(error) => {
-            tell("no JSON", &error);
+            tell(&format!("the store {}", places.store().display()), &error);
+            return Exit::Internal;
+        }
+    };
+    let kept = store.captures(&args.run, &ItemKey::new(line, target)).await;
+    store.close().await;
+    let kept = match kept {
+        Ok(kept) => kept,
+        Err(error) => {
+            tell("no such item", &error);
+            return Exit::BadInput;
+        }
+    };
+    let text = match text(&kept) {
+        Ok(text) => text,
+        Err(why) => {
+            eprintln!("rounds: {why}");
+            return Exit::BadInput;
+        }
+    };
+    let written = match &args.out {
+        None => std::io::stdout().write_all(text.as_bytes()),
+        Some(path) => {
+            let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+            file.and_then(|mut file| file.write_all(text.as_bytes()))
+        }
+    };
+    match written {
+        Ok(()) => Exit::Fine,
+        Err(error) => {
+            tell("cannot write the captures", &error);
             Exit::Internal
         }
     }
 }
 
-/// JSON that means the same and holds no invisible characters; outside of texts JSON has none but blanks and line ends.
-pub(super) fn plain(json: &str) -> String {
-    let mut plain = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || untrusted::visible(c.encode_utf8(&mut [0; 4])).starts_with(c) {
-            plain.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                plain.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
+/// The captures in the form that `recorded` reads. What does not come back as it was is refused, not bent.
+fn text(kept: &[KeptCapture]) -> Result<String, String> {
+    let mut captures = Vec::new();
+    for capture in kept {
+        let whole = capture.whole().ok_or_else(|| format!("retention has removed the answer to `{}`", visible(&capture.probe)))?;
+        captures.push((capture.asked.clone().unwrap_or_default(), whole));
     }
-    plain
+    let Some((_, first)) = captures.first() else { return Err("the item has no captures: nothing was answered".to_owned()) };
+    let asked: Vec<String> = captures.iter().map(|(asked, _)| visible(asked.lines().next().unwrap_or_default())).collect();
+    let mut text = format!("# system: recorded by rounds {}\n# command: {}\n", env!("CARGO_PKG_VERSION"), asked.join(" ; "));
+    text.push_str(&format!("# at: {}\n", first.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)));
+    for (_, capture) in &captures {
+        write_section(&mut text, capture)?;
+    }
+    let read = recorded::read(&text).map_err(|error| format!("these answers have no form in a file of captures: {error}"))?;
+    let same = read.captures.len() == captures.len()
+        && read.captures.iter().zip(&captures).all(|(read, (_, capture))| {
+            let ended = match (&read.ended, &capture.ended) {
+                (Ended::Failed { kind: a, .. }, Ended::Failed { kind: b, .. }) => a == b,
+                (a, b) => a == b,
+            };
+            let failed = matches!(capture.ended, Ended::Failed { .. });
+            ended
+                && read.probe == capture.probe
+                && read.cut == capture.cut
+                && (failed || is_same(&read.out, &capture.out))
+                && is_same(&read.err, &capture.err)
+        });
+    if same {
+        Ok(text)
+    } else {
+        Err("these answers have no form in a file of captures: their lines would be taken for sections, or they are no text".to_owned())
+    }
+}
+
+/// Equal but for the line end behind the last line, which the form always has.
+fn is_same(read: &[u8], captured: &[u8]) -> bool {
+    read.strip_suffix(b"\n").unwrap_or(read) == captured.strip_suffix(b"\n").unwrap_or(captured)
+}
+
+fn write_section(text: &mut String, capture: &Capture) -> Result<(), String> {
+    let name = &capture.probe;
+    let (head, body) = match &capture.ended {
+        Ended::Exit { status } => (format!("status {status}"), None),
+        Ended::TimedOut { limit_ms } => (format!("timed-out {limit_ms}ms"), None),
+        Ended::Failed { kind, detail } => (format!("failed {}", word(*kind)), Some(detail.visible())),
+    };
+    let as_text = |bytes: &[u8]| {
+        String::from_utf8(bytes.to_vec())
+            .map_err(|_| format!("the answer to `{}` is no text, and a file of captures holds text", visible(name)))
+    };
+    let cut = if capture.cut { " cut" } else { "" };
+    text.push_str(&format!("== {name} {head}{cut}\n"));
+    let mut push = |body: &str| {
+        text.push_str(body);
+        if !body.is_empty() && !body.ends_with('\n') {
+            text.push('\n');
+        }
+    };
+    push(&body.map_or_else(|| as_text(&capture.out), Ok)?);
+    if !capture.err.is_empty() {
+        push(&format!("== {name} stderr\n"));
+        push(&as_text(&capture.err)?);
+    }
+    Ok(())
+}
+
+const fn word(kind: FailKind) -> &'static str {
+    match kind {
+        FailKind::Permission => "permission",
+        FailKind::Missing => "missing",
+        FailKind::NoVariant => "no-variant",
+        FailKind::OurSide => "our-side",
+        FailKind::Other => "other",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Answer;
+
+    fn kept(ended: Ended, out: &[u8], err: &[u8]) -> KeptCapture {
+        KeptCapture {
+            probe: "df".to_owned(),
+            asked: Some("df -PkT\nmore".to_owned()),
+            variant: None,
+            at: "2026-11-21T10:00:00Z".parse().unwrap(),
+            took_ms: 3,
+            ended,
+            cut: false,
+            out: Answer::Kept(out.to_vec()),
+            err: Answer::Kept(err.to_vec()),
+        }
+    }
 
     #[test]
-    fn json_keeps_its_meaning_and_loses_what_a_terminal_obeys() {
-        let hostile = "a\u{1b}[31m\u{9b}\u{202e}\u{e0041}中U\\\"";
-        let json = plain(&serde_json::to_string_pretty(&vec![hostile]).unwrap());
-        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [hostile]);
-        assert_eq!(untrusted::visible(&json.replace('\n', "")), json.replace('\n', ""));
+    fn answers_come_back_as_they_were() {
+        for capture in [
+            kept(Ended::Exit { status: 0 }, b"a\n\n  b\n", b""),
+            kept(Ended::Exit { status: 1 }, b"no line end", b"complaint\n"),
+            kept(Ended::TimedOut { limit_ms: 1500 }, b"half", b""),
+            kept(Ended::Failed { kind: FailKind::Permission, detail: "denied".into() }, b"", b""),
+        ] {
+            let read = recorded::read(&text(std::slice::from_ref(&capture)).unwrap()).unwrap();
+            assert_eq!(read.captures[0].ended, capture.ended);
+            assert_eq!(read.captures[0].at, capture.at);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_would_be_bent_is_refused() {
+        for out in [b"== df status 0\n" as &[u8], b"a\r\nb\r\n", b"\xff\xfe"] {
+            assert!(text(&[kept(Ended::Exit { status: 0 }, out, b"")]).is_err(), "{out:?}");
+        }
+        let removed =
+            KeptCapture { out: Answer::Removed { sha256: String::new(), size_bytes: 3 }, ..kept(Ended::Exit { status: 0 }, b"", b"") };
+        assert!(text(&[removed]).is_err());
+        assert!(text(&[]).is_err());
     }
 }

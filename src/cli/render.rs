@@ -98,6 +98,24 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 /// # Errors
 /// When a template fails, or a file cannot be written.
 pub async fn write(run: &RunRecord, store: &Store, wish: &ReportWish, languages: &[Lang]) -> Result<Vec<PathBuf>, AnyError> {
+    write_named(None, run, store, wish, languages).await
+}
+
+/// As [`write`], with files that begin with `name` and not with the number of the run.
+///
+/// # Errors
+/// As [`write`].
+pub async fn write_as(name: &str, run: &RunRecord, store: &Store, wish: &ReportWish, languages: &[Lang]) -> Result<Vec<PathBuf>, AnyError> {
+    write_named(Some(name.to_owned()), run, store, wish, languages).await
+}
+
+async fn write_named(
+    name: Option<String>,
+    run: &RunRecord,
+    store: &Store,
+    wish: &ReportWish,
+    languages: &[Lang],
+) -> Result<Vec<PathBuf>, AnyError> {
     if wish.no_report {
         return Ok(Vec::new());
     }
@@ -119,8 +137,9 @@ pub async fn write(run: &RunRecord, store: &Store, wish: &ReportWish, languages:
         let mut files = Vec::new();
         for lang in languages {
             let rendered = report::render(&source, lang, &shapes, &templates, &exe, Limits::default())?;
+            let name = name.as_deref().unwrap_or(&rendered.number);
             for (shape, bytes) in rendered.files {
-                let path = folder.join(format!("{}.{}.{}", rendered.number, lang.code(), shape.extension()));
+                let path = folder.join(format!("{name}.{}.{}", lang.code(), shape.extension()));
                 write_whole(&path, &bytes)?;
                 files.push(path);
             }

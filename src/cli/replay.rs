@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::exit::Exit;
+use super::kept::{load, open, short};
 use super::places::Places;
-use super::record::{load, open, short};
 use super::tell;
 use crate::model::{ItemKey, untrusted};
 use crate::replay::{self, Replay, ReplayError};

@@ -127,7 +127,8 @@ pub fn lines_of(inventory: &Inventory, session_limit: Duration) -> Lines {
 }
 
 /// Cancelled by the first interrupt or request to end; the second one ends the program as it always does.
-fn cancel_on_signal() -> CancellationToken {
+#[must_use]
+pub fn cancel_on_signal() -> CancellationToken {
     let token = CancellationToken::new();
     let cancel = token.clone();
     tokio::spawn(async move {

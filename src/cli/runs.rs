@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::kept::{in_zone, open, print_json, short, state_word};
 use super::places::Places;
-use super::record::{in_zone, open, print_json, short, state_word};
 use super::table::table;
 use super::tell;
 use crate::model::unit::show_duration;

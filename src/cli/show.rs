@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::item_text;
+use super::kept::{in_zone, load, open, plain, print_json, short, state_word};
 use super::places::Places;
-use super::record::{in_zone, load, open, plain, print_json, short, state_word};
 use super::run::language_of_environment;
 use super::summary::{Paint, summary};
 use super::{capture_text, tell};

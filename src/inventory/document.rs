@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::model::target::TlsMode;
-use crate::model::{Kind, Login, Person, SecretRef, System};
+use crate::model::{FieldType, Kind, Login, Person, SecretRef, System};
 use crate::yaml::{Fault, Faults, MapReader, Node, NodeValue, Span, Spanned};
 
 /// One inventory file.
@@ -18,6 +18,8 @@ pub struct InventoryFile {
     pub people: Vec<Spanned<Person>>,
     /// Systems.
     pub systems: Vec<Spanned<System>>,
+    /// Types of the values that systems carry: a system, a name, its type.
+    pub value_types: Vec<(String, Spanned<String>, FieldType)>,
     /// Keys for targets that an expression selects.
     pub defaults: Vec<Default_>,
     /// Targets.
@@ -148,7 +150,9 @@ pub fn read(root: &Node, faults: &mut Faults) -> InventoryFile {
     file.id = map.take("inventory").and_then(|node| faults.id(node, "inventory"));
     file.logins = each(map.take("logins"), "logins", faults, read_login);
     file.people = each(map.take("people"), "people", faults, read_person);
-    file.systems = each(map.take("systems"), "systems", faults, read_system);
+    for node in map.take("systems").map_or(&[][..], |node| faults.list(node, "systems")) {
+        file.systems.extend(read_system(node, &mut file.value_types, faults));
+    }
     file.defaults = each(map.take("defaults"), "defaults", faults, read_default);
     file.targets = each(map.take("targets"), "targets", faults, read_entry);
     file.more = each(map.take("more_targets"), "more_targets", faults, read_more);
@@ -216,7 +220,7 @@ fn read_person(node: &Node, faults: &mut Faults) -> Option<Spanned<Person>> {
     id.map(|id| Spanned::new(person, id.span))
 }
 
-fn read_system(node: &Node, faults: &mut Faults) -> Option<Spanned<System>> {
+fn read_system(node: &Node, types: &mut Vec<(String, Spanned<String>, FieldType)>, faults: &mut Faults) -> Option<Spanned<System>> {
     let mut map = MapReader::new(node, "a system", faults)?;
     let id = map.require("id", faults).and_then(|node| faults.id(node, "the id of a system"));
     let mut system = System {
@@ -241,7 +245,8 @@ fn read_system(node: &Node, faults: &mut Faults) -> Option<Spanned<System>> {
     }
     if let Some(Node { value: NodeValue::Map(values), .. }) = map.take("values") {
         for (key, node) in values {
-            if let Some((_, value)) = faults.typed_value(node, "a value") {
+            if let Some((field_type, value)) = faults.typed_value(node, "a value") {
+                types.push((system.id.clone(), Spanned::new(key.name.clone(), key.span), field_type));
                 system.values.insert(key.name.clone(), value);
             }
         }
@@ -269,7 +274,7 @@ fn read_default(node: &Node, faults: &mut Faults) -> Option<Default_> {
 
 fn read_entry(node: &Node, faults: &mut Faults) -> Option<Entry> {
     let mut map = MapReader::new(node, "a target", faults)?;
-    let id = map.require("id", faults).and_then(|node| faults.id(node, "the id of a target"));
+    let id = map.require("id", faults).and_then(|node| faults.id_range(node, "the id of a target"));
     let kinds = Kind::ALL.map(Kind::id);
     let kind = map.require("kind", faults).and_then(|node| faults.word(node, "kind", &kinds)).and_then(Kind::from_id);
     let keys = read_keys(&mut map, faults);
@@ -378,7 +383,10 @@ fn read_group(node: &Node, faults: &mut Faults) -> Option<Group> {
 /// Reads `targets:`: a string is an expression, a list is names.
 pub fn read_selection(node: &Node, what: &str, faults: &mut Faults) -> Option<Selection> {
     match &node.value {
-        NodeValue::List(_) => Some(Selection::Names(faults.ids(node, what), node.span)),
+        NodeValue::List(_) => {
+            let names = faults.some(node, what).iter().filter_map(|item| faults.id(item, what)).collect();
+            Some(Selection::Names(names, node.span))
+        }
         _ => faults.spanned_text(node, what).map(Selection::Where),
     }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub use resolve::resolve;
 
 use crate::expr::Vocabulary;
-use crate::model::{Login, Person, System, Target};
+use crate::model::{FieldType, Login, Person, System, Target};
+use crate::yaml::Span;
 
 /// Everything known of the systems that are inspected.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ pub struct Inventory {
     pub groups: BTreeMap<String, Vec<usize>>,
     /// Declared tiers, the most important first.
     pub tiers: Vec<String>,
+    value_types: BTreeMap<String, (FieldType, Span)>,
     positions: HashMap<String, usize>,
     words: Vocabulary,
 }
@@ -56,6 +58,9 @@ impl Inventory {
         self.words = Vocabulary::of(targets.iter().map(AsRef::as_ref));
         self.words.tiers.extend(self.tiers.iter().cloned());
         self.words.systems.extend(self.systems.keys().cloned());
+        for (name, (field_type, _)) in &self.value_types {
+            self.words.system_values.insert(name.clone(), *field_type);
+        }
         self.targets = targets;
     }
 

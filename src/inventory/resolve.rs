@@ -7,7 +7,7 @@ use super::Inventory;
 use super::document::{Default_, Entry, InventoryFile, Keys, Selection};
 use super::ranges;
 use crate::expr::{self, Env, Expr, Scope, Type, Vocabulary};
-use crate::model::{Kind, Login, Person, System, Target};
+use crate::model::{FieldType, Kind, Login, Person, System, Target};
 use crate::nearest::nearest;
 use crate::yaml::{Fault, Faults, Sources, Span, Spanned};
 
@@ -34,10 +34,12 @@ pub fn resolve(
         logins.extend(file.logins);
         people.extend(file.people);
         systems.extend(file.systems);
+        note_types(file.value_types, &mut inventory.value_types, faults);
     }
     entries.extend(listed);
     inventory.logins = by_id(logins, "login", |login: &Login| login.id.clone(), faults);
-    inventory.people = by_id(people, "person", |person: &Person| person.id.clone(), faults);
+    inventory.people = by_id(people.clone(), "person", |person: &Person| person.id.clone(), faults);
+    check_members(&people, &inventory, faults);
     check_systems(&systems, &inventory, faults);
     inventory.systems = by_id(systems, "system", |system: &System| system.id.clone(), faults)
         .into_iter()
@@ -46,6 +48,10 @@ pub fn resolve(
 
     let entries = super::lists::unique(entries.into_iter().flat_map(|entry| unfold(entry, faults)).collect(), faults);
     let ids: BTreeSet<String> = entries.iter().map(|entry| entry.id.value.clone()).collect();
+    for entry in entries.iter().filter(|entry| inventory.systems.contains_key(&entry.id.value)) {
+        let message = format!("the name `{}` is taken by a system: targets, groups and systems share their names", entry.id.value);
+        faults.push(Fault::error(entry.id.span, message));
+    }
     let logins: HashMap<String, Arc<Login>> = inventory.logins.iter().map(|(id, login)| (id.clone(), Arc::new(login.clone()))).collect();
     let names = Names {
         systems: inventory.systems.keys().cloned().collect(),
@@ -74,6 +80,9 @@ pub fn resolve(
             continue;
         }
         let members = inventory.select(&group.targets, faults);
+        if members.is_empty() && !inventory.targets.is_empty() {
+            faults.push(Fault::error(group.id.span, format!("the group `{}` has no members", group.id.value)));
+        }
         inventory.groups.insert(group.id.value, members);
     }
     inventory
@@ -92,6 +101,30 @@ fn by_id<T>(list: Vec<Spanned<T>>, what: &str, id: fn(&T) -> String, faults: &mu
         found.insert(id, item.value);
     }
     found
+}
+
+/// A value has one type, whichever system carries it: an expression is for all of them.
+fn note_types(found: Vec<(String, Spanned<String>, FieldType)>, types: &mut BTreeMap<String, (FieldType, Span)>, faults: &mut Faults) {
+    for (system, name, field_type) in found {
+        let (first, span) = *types.entry(name.value.clone()).or_insert((field_type, name.span));
+        if first != field_type {
+            faults.push(
+                Fault::error(name.span, format!("the value `{}` of `{system}` is of another type than that of another system", name.value))
+                    .and_at(span, "there")
+                    .help("write both with the same sort of unit"),
+            );
+        }
+    }
+}
+
+/// Members of people are people.
+fn check_members(people: &[Spanned<Person>], inventory: &Inventory, faults: &mut Faults) {
+    for person in people {
+        for member in person.value.members.iter().filter(|member| !inventory.people.contains_key(*member)) {
+            let near = nearest(member, inventory.people.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            faults.push(Fault::error(person.span, format!("nobody has the id `{member}`")).maybe_help(near));
+        }
+    }
 }
 
 fn check_systems(systems: &[Spanned<System>], inventory: &Inventory, faults: &mut Faults) {
@@ -270,6 +303,13 @@ impl Resolver<'_> {
         target.owner = keys.owner.as_ref().and_then(|name| self.follow(name, "person", &names.people)).map(str::to_owned);
         target.on = keys.on.as_ref().and_then(|name| self.follow(name, "target", &names.targets)).map(str::to_owned);
         target.via = keys.via.iter().flatten().filter_map(|name| self.follow_host(name)).collect();
+        if let Some(name) = keys.via.iter().flatten().find(|name| name.value == target.id) {
+            self.faults.push(
+                Fault::error(name.span, format!("`{}` would be reached through itself", target.id))
+                    .and_at(entry.id.span, "this target")
+                    .help("a default that is for its jump host, too, leaves it out by `not (target.id == …)`"),
+            );
+        }
         self.complete(&mut target, entry);
         Some(target)
     }
@@ -337,9 +377,23 @@ impl Resolver<'_> {
 }
 
 impl Inventory {
+    /// Whether a text is nothing but names of targets, groups and systems: one of them would be a subtraction.
+    fn are_names(&self, text: &str) -> bool {
+        let mut names = text.split([',', ' ']).filter(|name| !name.is_empty()).peekable();
+        names.peek().is_some() && names.all(|name| self.named(name).is_some())
+    }
+
     /// The positions of the targets that are meant; unknown names and expressions that hold for none are faults.
     pub fn select(&self, selection: &Selection, faults: &mut Faults) -> Vec<usize> {
         match selection {
+            Selection::Where(expression) if self.are_names(&expression.value) => {
+                let list: Vec<&str> = expression.value.split([',', ' ']).filter(|name| !name.is_empty()).collect();
+                faults.push(
+                    Fault::error(expression.span, format!("a text is an expression, and `{}` is a name", list.join(", ")))
+                        .help(format!("names stand in a list: [{}]", list.join(", "))),
+                );
+                Vec::new()
+            }
             Selection::Where(expression) => {
                 let Some(compiled) = compile(expression, &Scope::targets(self.vocabulary()), faults) else { return Vec::new() };
                 let mut found = Vec::new();
@@ -356,6 +410,9 @@ impl Inventory {
                 let mut found = BTreeSet::new();
                 for name in names {
                     match self.named(&name.value) {
+                        Some(positions) if positions.is_empty() => {
+                            faults.push(Fault::error(name.span, format!("`{}` stands for no target", name.value)));
+                        }
                         Some(positions) => found.extend(positions),
                         None => {
                             let near = nearest(&name.value, self.names()).map(|near| format!("did you mean `{near}`?"));

@@ -332,6 +332,16 @@ fn read_check(node: &Node, faults: &mut Faults) -> Option<CheckDoc> {
         within_s: map.take("within").and_then(|node| faults.duration(node, "within")),
     };
     map.finish(faults);
+    let says = |thresholds: &ThresholdsDoc| thresholds.warn.is_some() || thresholds.crit.is_some();
+    if doc.per_target && !says(&doc.thresholds) && !doc.overrides.iter().any(|over| says(&over.thresholds)) {
+        faults.push(
+            Fault::error(
+                doc.id.span,
+                "with `per: target` the check's own thresholds, which are for each row, do not hold, and there are no others",
+            )
+            .help("add warn or crit over the list `rows`: rows.exists(r, …)"),
+        );
+    }
     (id.is_some() && check.is_some()).then_some(doc)
 }
 
@@ -439,6 +449,9 @@ fn read_across(node: &Node, faults: &mut Faults) -> Option<AcrossDoc> {
     let title = map.take("title").and_then(|node| faults.phrase(node, "title"));
     let advice = map.take("advice").and_then(|node| faults.phrase(node, "advice"));
     map.finish(faults);
+    if thresholds.warn.is_none() && thresholds.crit.is_none() {
+        faults.push(Fault::error(node.span, "a rule across targets without warn or crit").help("such as crit: ok_count < 1"));
+    }
     Some(AcrossDoc { id: id?, of: of?, targets, thresholds, title, advice })
 }
 
@@ -447,7 +460,8 @@ fn read_use(node: &Node, faults: &mut Faults) -> Option<UseDoc> {
     let of = map.require("use", faults).and_then(|node| faults.id(node, "use"));
     let prefix = map.take("as").and_then(|node| faults.id(node, "as"));
     let with = map.take("with").map(|node| read_with(node, faults)).unwrap_or_default();
-    let only = map.take("only").map(|node| faults.ids(node, "only")).unwrap_or_default();
+    let only = map.take("only").map_or(&[][..], |node| faults.some(node, "only"));
+    let only = only.iter().filter_map(|item| faults.id(item, "only")).collect();
     let for_each = map.take("for_each").and_then(|node| match &node.value {
         NodeValue::Map(entries) if entries.len() == 1 => {
             let (key, node) = &entries[0];
@@ -488,7 +502,7 @@ pub fn read_limits(node: &Node, faults: &mut Faults) -> Limits {
 fn read_report(node: &Node, faults: &mut Faults) -> Option<ReportDoc> {
     let mut map = MapReader::new(node, "report", faults)?;
     let languages = map.take("languages").map(|node| {
-        let items = faults.list(node, "languages");
+        let items = faults.some(node, "languages");
         items.iter().filter_map(|item| faults.word(item, "a language", &["en", "zh"])).map(str::to_owned).collect()
     });
     let report = ReportDoc {

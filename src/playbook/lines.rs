@@ -67,6 +67,18 @@ impl Expander<'_> {
         if let Some(part) = self.site.parts.iter().find(|part| part.id.value == used.of.value) {
             self.part(part, used, values, &mut found);
         } else if let Some((_, playbook)) = self.site.playbook(&used.of.value) {
+            if !used.with.is_empty() || used.for_each.is_some() {
+                self.faults.push(
+                    Fault::error(used.span, format!("`{}` is a playbook, and only parts take values", used.of.value))
+                        .help("take `with:` and `for_each:` out"),
+                );
+            }
+            if !playbook.overrides.is_empty() || !playbook.across.is_empty() {
+                self.faults.push(
+                    Fault::warning(used.of.span, format!("of `{}` come its checks; its `overrides:` and `across:` do not", used.of.value))
+                        .help("write those that are meant into this playbook, too"),
+                );
+            }
             let mut inner = values.clone();
             inner.extend(playbook.values.clone());
             self.lines(&playbook.lines, &inner, &mut found);
@@ -180,7 +192,9 @@ impl Expander<'_> {
                 None => self.faults.push(Fault::error(name.span, format!("the part declares no value `{}`", name.value))),
             }
         }
-        for (_, node) in doc.with.iter_mut().chain(doc.overrides.iter_mut().flat_map(|over| &mut over.with)) {
+        let of_overrides = doc.overrides.iter_mut().flat_map(|over| &mut over.with);
+        let of_variants = doc.variants.iter_mut().flat_map(|variant| &mut variant.with);
+        for (_, node) in doc.with.iter_mut().chain(of_overrides).chain(of_variants) {
             self.put_in_node(node, nodes);
         }
     }

@@ -28,6 +28,11 @@ pub(super) fn bind(entry: &Entry, layers: &[&[(Key, Node)]], at: Span, faults: &
         };
         let value = match node.get("add") {
             Some(more) => {
+                if matches!(&node.value, NodeValue::Map(entries) if entries.len() > 1) {
+                    faults.push(Fault::error(node.span, "`add:` stands alone: nothing can be said beside it"));
+                    sound = false;
+                    continue;
+                }
                 let base = merged.get(&key.name).or_else(|| property.get("default")).cloned().unwrap_or(Value::Array(Vec::new()));
                 match (base, json(more)) {
                     (Value::Array(mut base), Value::Array(more)) => {

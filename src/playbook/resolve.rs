@@ -39,7 +39,7 @@ pub struct Narrow {
 /// Makes the plan of `playbook`. With errors among `faults` there may still be one, which must not be run.
 pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: &Narrow, faults: &mut Faults) -> Option<Plan> {
     let timezone = site.settings.timezone.as_ref().and_then(|zone| zone.value.parse().ok()).unwrap_or(chrono_tz::UTC);
-    let calendar = site.calendars.first().map(|doc| Arc::new(doc.calendar.clone()));
+    let calendar = calendar(site, playbook, faults);
     let base: BTreeSet<usize> = match &playbook.targets {
         None => (0..inventory.targets.len()).collect(),
         Some(selection) => {
@@ -72,6 +72,8 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
         rungs_used: HashMap::new(),
         waived: Vec::new(),
         unreachable_waivers: Vec::new(),
+        keys: BTreeSet::new(),
+        now_at: playbook.id.span,
         waivers_used: BTreeSet::new(),
     };
     planner.waived = planner.select_waived();
@@ -83,6 +85,38 @@ pub fn plan(site: &Site, inventory: &Inventory, playbook: &PlaybookDoc, narrow: 
     planner.report_leftovers(&lines);
     planner.ask_people_exist();
     Some(planner.finish(narrow, calendar))
+}
+
+/// The calendar that says what a workday is: the one that the schedule names, else the only one.
+fn calendar(site: &Site, playbook: &PlaybookDoc, faults: &mut Faults) -> Option<Arc<crate::schedule::Calendar>> {
+    let named = playbook.schedule.as_ref().and_then(|schedule| schedule.calendar.as_ref());
+    if let Some(name) = named {
+        let found = site.calendars.iter().find(|doc| doc.id.value == name.value);
+        if found.is_none() {
+            let near =
+                nearest(&name.value, site.calendars.iter().map(|doc| doc.id.value.as_str())).map(|near| format!("did you mean `{near}`?"));
+            faults.push(Fault::error(name.span, format!("there is no calendar `{}`", name.value)).maybe_help(near));
+        }
+        return found.map(|doc| Arc::new(doc.calendar.clone()));
+    }
+    let needs = |schedule: &crate::schedule::ScheduleNode| {
+        schedule.day_off != "run" || matches!(&schedule.when, crate::schedule::When::At { days, .. } if days.need_calendar())
+    };
+    let schedule = playbook.schedule.as_ref().filter(|schedule| needs(schedule));
+    match (site.calendars.as_slice(), schedule) {
+        ([only], _) => Some(Arc::new(only.calendar.clone())),
+        ([], Some(schedule)) => {
+            let help = "add a file whose first key is `calendar:`; until then every Monday to Friday is worked";
+            faults.push(Fault::warning(schedule.span, "workdays are spoken of, and no calendar knows the holidays").help(help));
+            None
+        }
+        ([], None) => None,
+        (_, Some(schedule)) => {
+            faults.push(Fault::error(schedule.span, "which of the calendars is meant?").help("add `calendar: ID`"));
+            None
+        }
+        (_, None) => None,
+    }
 }
 
 fn selection_span(selection: &Selection) -> Span {
@@ -124,6 +158,10 @@ struct Planner<'a> {
     /// By waiver of the site: the targets that it is for; `None` is all.
     waived: Vec<Option<BTreeSet<usize>>>,
     unreachable_waivers: Vec<(usize, WaiverRule)>,
+    /// Items that are planned already.
+    keys: BTreeSet<ItemKey>,
+    /// The line that is being planned.
+    now_at: Span,
     waivers_used: BTreeSet<usize>,
 }
 
@@ -151,9 +189,13 @@ struct Shared {
 impl<'a> Planner<'a> {
     fn line(&mut self, line: &Line) {
         let doc = &line.doc;
+        self.now_at = line.used_at.unwrap_or(doc.id.span);
         if doc.check.value == "ask-person" {
             self.person(line);
             return;
+        }
+        if let Some(who) = &doc.who {
+            self.faults.push(Fault::error(who.span, "`who:` goes with `check: ask-person`"));
         }
         let Some(entry) = checks::find(&doc.check.value) else {
             let ids = checks::CATALOGUE.iter().map(|entry| entry.meta.id);
@@ -167,6 +209,7 @@ impl<'a> Planner<'a> {
             doc.variants.iter().map(|variant| variant.targets.as_ref().map(|targets| self.selected(targets))).collect();
         let mut shared: HashMap<(Vec<usize>, Option<usize>), Option<Shared>> = HashMap::new();
         let mut with_waivers: HashMap<(Vec<usize>, Option<usize>, Vec<usize>), Arc<Rules>> = HashMap::new();
+        let mut questions: HashMap<String, usize> = HashMap::new();
         for position in self.targets_of(line, entry) {
             let target = Arc::clone(&self.inventory.targets[position]);
             let fits = |selected: &Option<BTreeSet<usize>>| selected.as_ref().is_none_or(|selected| selected.contains(&position));
@@ -193,7 +236,7 @@ impl<'a> Planner<'a> {
                 shared.insert(signature.clone(), made);
             }
             if let Some(Some(made)) = shared.get(&signature) {
-                let waivers = self.waivers_of(doc, position);
+                let waivers = self.waivers_of(line, position);
                 let rules = match with_waivers.entry((signature.0, signature.1, waivers)) {
                     Slot::Occupied(slot) => Arc::clone(slot.get()),
                     Slot::Vacant(slot) => {
@@ -202,7 +245,16 @@ impl<'a> Planner<'a> {
                     }
                 };
                 self.items(line, &target, position, made, rules);
+                let from_here =
+                    made.bound.probes(&target).into_iter().filter(|probe| matches!(probe.ask, crate::model::probe::Ask::Net(_)));
+                for probe in from_here {
+                    *questions.entry(probe.text()).or_default() += 1;
+                }
             }
+        }
+        if let Some((question, times)) = questions.iter().filter(|(_, times)| **times > 1).max() {
+            let message = format!("the same question would be put {times} times: {}", crate::model::untrusted::visible(question));
+            self.faults.push(Fault::warning(doc.id.span, message).help("name one target, or leave the url to the targets"));
         }
     }
 
@@ -225,6 +277,12 @@ impl<'a> Planner<'a> {
         ladder.push(own);
         ladder.extend(outer.iter().filter(|over| over.is_for_some()).map(|over| self.rung(over)));
         for over in &doc.overrides {
+            if let Some(check) = &over.check {
+                self.faults.push(
+                    Fault::error(check.span, "an override of a check is for that check")
+                        .help("take `check:` out, or move the override to the top"),
+                );
+            }
             if !over.is_for_some() {
                 self.faults.push(
                     Fault::error(over.span, "an override of a check says for which targets or rows")
@@ -373,8 +431,10 @@ impl<'a> Planner<'a> {
     }
 
     /// The waivers, by their place in the site, that are for this check and target and have not ended.
-    fn waivers_of(&mut self, doc: &CheckDoc, position: usize) -> Vec<usize> {
-        let of_check = |waiver: &WaiverDoc| waiver.check.value == doc.check.value && waiver.ends_at(self.timezone) > self.now;
+    fn waivers_of(&mut self, line: &Line, position: usize) -> Vec<usize> {
+        let of_line = |waiver: &WaiverDoc| waiver.line.as_ref().is_none_or(|id| id.value == line.id);
+        let of_check =
+            |waiver: &WaiverDoc| waiver.check.value == line.doc.check.value && of_line(waiver) && waiver.ends_at(self.timezone) > self.now;
         let waivers = self.site.waivers.iter().enumerate().filter(|(at, waiver)| of_check(waiver) && self.is_waived(*at, position));
         let waivers: Vec<usize> = waivers.map(|(at, _)| at).collect();
         self.waivers_used.extend(&waivers);
@@ -395,6 +455,11 @@ impl<'a> Planner<'a> {
 
     fn push(&mut self, position: usize, key: ItemKey, work: Work, texts: Arc<ItemTexts>) {
         let target = Arc::clone(&self.inventory.targets[position]);
+        if !self.keys.insert(key.clone()) {
+            let span = self.now_at;
+            let message = format!("the item `{}` on `{}` is planned twice", key.line, key.target);
+            self.faults.push(Fault::error(span, message).help("ids of lines and trends name items: each may be on a target once"));
+        }
         self.by_target.entry(position).or_default().push(PlannedItem { key, target: Some(target), work, texts });
     }
 
@@ -404,6 +469,20 @@ impl<'a> Planner<'a> {
             self.faults.push(Fault::error(doc.id.span, "`ask-person` needs `who:`").help("who: wang-lei, within: 24h"));
             return;
         };
+        if !self.inventory.people.is_empty() && !self.inventory.people.contains_key(&who.value) {
+            let near = nearest(&who.value, self.inventory.people.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+            self.faults.push(Fault::error(who.span, format!("nobody has the id `{}`", who.value)).maybe_help(near));
+        }
+        let judged = doc.thresholds.warn.is_some() || doc.thresholds.crit.is_some() || !doc.overrides.is_empty() || !doc.trend.is_empty();
+        if judged || doc.targets.is_some() || !doc.with.is_empty() || !doc.variants.is_empty() {
+            self.faults.push(
+                Fault::error(doc.id.span, "a person is asked, no target: there is nothing to judge by rules")
+                    .help("`ask-person` takes title, why, advice, runbook, who and within"),
+            );
+        }
+        if !self.keys.insert(ItemKey::new(&line.id, "")) {
+            self.faults.push(Fault::error(doc.id.span, format!("the id `{}` stands twice", line.id)));
+        }
         let title = doc.title.clone().unwrap_or_else(|| Phrase::plain(&doc.id.value));
         let texts = ItemTexts { title, class: Class::Application.id().to_owned(), check: "ask-person".to_owned(), ..ItemTexts::default() };
         let key = ItemKey::new(&line.id, "");
@@ -423,6 +502,8 @@ impl<'a> Planner<'a> {
             }
             if lines.iter().any(|line| line.id == doc.id.value) {
                 self.faults.push(Fault::error(doc.id.span, format!("the id `{}` is taken by a check", doc.id.value)));
+            } else if !self.keys.insert(ItemKey::new(&doc.id.value, "")) {
+                self.faults.push(Fault::error(doc.id.span, format!("the id `{}` stands twice", doc.id.value)));
             }
             let selected = doc.targets.as_ref().map(|targets| self.selected(targets));
             let members: Vec<ItemKey> = self
@@ -459,6 +540,21 @@ impl<'a> Planner<'a> {
 
     /// What was written and does nothing, and what is looked at by nothing.
     fn report_leftovers(&mut self, lines: &[Line]) {
+        let (site, playbook) = (self.site, self.playbook);
+        for (over, own) in
+            site.settings.overrides.iter().map(|over| (over, false)).chain(playbook.overrides.iter().map(|over| (over, true)))
+        {
+            let Some(check) = &over.check else { continue };
+            if checks::find(&check.value).is_none() {
+                let near = nearest(&check.value, checks::CATALOGUE.iter().map(|entry| entry.meta.id))
+                    .map(|near| format!("did you mean `{near}`?"));
+                self.faults.push(Fault::error(check.span, format!("there is no check `{}`", check.value)).maybe_help(near));
+            } else if own && !lines.iter().any(|line| line.doc.check.value == check.value) {
+                self.faults.push(
+                    Fault::error(check.span, format!("this playbook has no check `{}`", check.value)).help("this would override nothing"),
+                );
+            }
+        }
         report_idle(&self.rungs_used, self.faults);
         let site = self.site;
         for (at, waiver) in site.waivers.iter().enumerate() {
@@ -489,7 +585,8 @@ impl<'a> Planner<'a> {
 
     fn ask_people_exist(&mut self) {
         let playbook = self.playbook;
-        for person in playbook.owner.iter().chain(&playbook.report.to) {
+        let of_waivers = self.site.waivers.iter().flat_map(|waiver| waiver.requested_by.iter().chain([&waiver.approved_by]));
+        for person in playbook.owner.iter().chain(&playbook.report.to).chain(of_waivers) {
             if !self.inventory.people.contains_key(&person.value) && !self.inventory.people.is_empty() {
                 let near =
                     nearest(&person.value, self.inventory.people.keys().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
@@ -554,7 +651,8 @@ impl<'a> Planner<'a> {
         PlannedItem { key, target: Some(Arc::clone(target)), work, texts: Arc::new(texts) }
     }
 
-    fn plan(self, items: Vec<PlannedItem>, targets: Vec<Arc<Target>>, calendar: Option<Arc<crate::schedule::Calendar>>) -> Plan {
+    fn plan(mut self, items: Vec<PlannedItem>, targets: Vec<Arc<Target>>, calendar: Option<Arc<crate::schedule::Calendar>>) -> Plan {
+        let windows = self.windows();
         let languages: Vec<Lang> = self.playbook.report.languages.iter().filter_map(|code| Lang::from_code(code)).collect();
         let title = if self.playbook.title.is_empty() { Phrase::plain(&self.playbook.id.value) } else { self.playbook.title.clone() };
         let mut text = String::new();
@@ -580,29 +678,23 @@ impl<'a> Planner<'a> {
             items,
             people: self.inventory.people.values().cloned().collect(),
             waivers: waivers.collect(),
-            windows: self.windows(),
+            windows,
             limits: self.limits,
             languages: if languages.is_empty() { Lang::ALL.to_vec() } else { languages },
         }
     }
 
     /// The windows that leave targets alone or keep alerts back, with the targets that they are for.
-    fn windows(&self) -> Vec<PlannedWindow> {
-        let mut ignored = Faults::default();
+    fn windows(&mut self) -> Vec<PlannedWindow> {
         let site = self.site;
-        site.windows
-            .iter()
-            .map(|window| PlannedWindow {
-                window: window.clone(),
-                targets: window.targets.as_ref().map(|targets| {
-                    self.inventory
-                        .select(targets, &mut ignored)
-                        .into_iter()
-                        .map(|position| self.inventory.targets[position].id.clone())
-                        .collect()
-                }),
-            })
-            .collect()
+        let mut planned = Vec::with_capacity(site.windows.len());
+        for window in &site.windows {
+            let ids =
+                |positions: BTreeSet<usize>| positions.into_iter().map(|position| self.inventory.targets[position].id.clone()).collect();
+            let selected = window.targets.as_ref().map(|targets| self.inventory.select(targets, self.faults).into_iter().collect());
+            planned.push(PlannedWindow { window: window.clone(), targets: selected.map(ids) });
+        }
+        planned
     }
 }
 

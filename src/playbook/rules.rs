@@ -38,7 +38,7 @@ pub(super) struct Compiler<'s> {
     pub(super) sources: &'s Sources,
     /// Whether `workday()` means anything.
     pub(super) has_calendar: bool,
-    cache: HashMap<(String, u64), Option<Expr>>,
+    cache: HashMap<(String, u64), Expr>,
 }
 
 impl<'s> Compiler<'s> {
@@ -66,7 +66,7 @@ impl<'s> Compiler<'s> {
     /// Compiles an expression of the site; `key` tells scopes apart.
     pub(super) fn compile(&mut self, source: &Spanned<String>, scope: &Scope, key: u64, faults: &mut Faults) -> Option<Expr> {
         if let Some(known) = self.cache.get(&(source.value.clone(), key)) {
-            return known.clone();
+            return Some(known.clone());
         }
         let compiled = match expr::compile(&source.value, scope, Type::Boolean) {
             Ok(compiled) => {
@@ -82,7 +82,10 @@ impl<'s> Compiler<'s> {
                 None
             }
         };
-        self.cache.insert((source.value.clone(), key), compiled.clone());
+        // One that fails is compiled again wherever it is written, so that each place is told.
+        if let Some(compiled) = &compiled {
+            self.cache.insert((source.value.clone(), key), compiled.clone());
+        }
         compiled
     }
 

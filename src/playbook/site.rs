@@ -1,10 +1,10 @@
 //! A site: the folder of files that a team keeps, read and sorted by what each one is.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::document::{LineDoc, PartDoc, PlaybookDoc, read_part, read_playbook};
 use super::settings::{SettingsDoc, read_settings};
+use super::shipped;
 use super::waiver::{WaiverDoc, read_waivers};
 use crate::inventory::document::{self as inventory, InventoryFile, More};
 use crate::inventory::lists;
@@ -39,13 +39,15 @@ pub struct Site {
     pub parts: Vec<PartDoc>,
     /// Playbooks.
     pub playbooks: Vec<(FileId, PlaybookDoc)>,
-    /// Ids of playbooks that came with the program because others use them.
-    pub shipped: BTreeSet<String>,
+    /// Files of tests, for `rounds test`.
+    pub tests: Vec<FileId>,
+    /// Files that ship with the program and were read because somebody asked for them or uses them.
+    pub shipped: Vec<FileId>,
     settings_at: Option<Span>,
 }
 
 /// What the first key of a file can be.
-const SORTS: [&str; 7] = ["settings", "inventory", "calendar", "windows", "waivers", "part", "playbook"];
+const SORTS: [&str; 8] = ["settings", "inventory", "calendar", "windows", "waivers", "part", "playbook", "test"];
 
 impl Site {
     /// Reads every `*.yaml` and `*.yml` below `folder`, hidden ones left out.
@@ -62,7 +64,11 @@ impl Site {
 
     /// Reads one file of whichever sort, once.
     pub fn read_file(&mut self, path: &Path, faults: &mut Faults) {
-        if self.sources.iter().any(|(_, source)| source.path == path) {
+        // `./daily.yaml` and `daily.yaml` are one file; read twice it would contradict itself.
+        let same = |other: &Path| {
+            other == path || other.file_name() == path.file_name() && real(other).is_some_and(|other| real(path) == Some(other))
+        };
+        if self.sources.iter().any(|(_, source)| same(&source.path)) {
             return;
         }
         match read_text(path) {
@@ -79,32 +85,30 @@ impl Site {
         self.take(file, &root, path.parent().unwrap_or(Path::new("")), faults);
     }
 
-    /// Reads a playbook that ships as `id`.
+    /// Reads the playbook `id` that ships with the program.
     pub fn read_shipped(&mut self, id: &str, text: &'static str, faults: &mut Faults) {
-        self.shipped.insert(id.to_owned());
-        self.read_text(&PathBuf::from(format!("{id}.yaml")), text, faults);
+        let path = PathBuf::from(format!("{id}.yaml"));
+        self.shipped.push(FileId(u32::try_from(self.sources.iter().count()).unwrap_or(u32::MAX)));
+        self.read_text(&path, text, faults);
     }
 
-    /// Reads the playbooks that ship, are used, and are not in the site.
-    pub fn add_shipped(&mut self, faults: &mut Faults) {
+    /// Reads the playbooks that ship and are used by those read so far, unless the site has its own of that name.
+    pub fn bring_shipped(&mut self, faults: &mut Faults) {
         loop {
-            let missing = self.used().into_iter().find_map(|id| {
-                let known = self.playbook(id).is_some() || self.parts.iter().any(|part| part.id.value == id);
-                if known { None } else { super::shipped::PLAYBOOKS.iter().find(|(shipped, _)| *shipped == id) }
+            let lines = self.playbooks.iter().map(|(_, playbook)| &playbook.lines).chain(self.parts.iter().map(|part| &part.lines));
+            let used = lines.flatten().filter_map(|line| match line {
+                LineDoc::Use(used) => Some(used.of.value.as_str()),
+                LineDoc::Check(_) => None,
             });
+            let is_known = |id: &str| self.playbook(id).is_some() || self.parts.iter().any(|part| part.id.value == id);
+            let missing = used.filter(|id| !is_known(id)).find_map(|id| Some((id.to_owned(), shipped::playbook(id)?)));
             let Some((id, text)) = missing else { return };
-            self.read_shipped(id, text, faults);
-            // A text that could not be read would be missing again, for ever.
-            if self.playbook(id).is_none() {
+            self.read_shipped(&id, text, faults);
+            // A shipped playbook that does not read would be looked for again and again.
+            if self.playbook(&id).is_none() {
                 return;
             }
         }
-    }
-
-    /// What `use:` names, anywhere.
-    fn used(&self) -> Vec<&str> {
-        let lines = self.playbooks.iter().flat_map(|(_, playbook)| &playbook.lines).chain(self.parts.iter().flat_map(|part| &part.lines));
-        lines.filter_map(|line| if let LineDoc::Use(used) = line { Some(used.of.value.as_str()) } else { None }).collect()
     }
 
     /// The playbook whose id is `id`.
@@ -140,10 +144,22 @@ impl Site {
                 }
                 self.inventories.push(inventory);
             }
-            "calendar" => self.calendars.extend(read_calendar(root, faults)),
-            "windows" => self.windows.extend(read_windows(root, faults)),
-            "waivers" => self.waivers.extend(read_waivers(root, faults)),
-            "part" => self.parts.extend(read_part(root, faults)),
+            "calendar" => {
+                self.calendars.extend(read_calendar(root, faults));
+                refuse_twins("calendar", self.calendars.iter().map(|calendar| &calendar.id), faults);
+            }
+            "windows" => {
+                self.windows.extend(read_windows(root, faults));
+                refuse_twins("window", self.windows.iter().map(|window| &window.id), faults);
+            }
+            "waivers" => {
+                self.waivers.extend(read_waivers(root, faults));
+                refuse_twins("waiver", self.waivers.iter().map(|waiver| &waiver.id), faults);
+            }
+            "part" => {
+                self.parts.extend(read_part(root, faults));
+                refuse_twins("part", self.parts.iter().map(|part| &part.id), faults);
+            }
             "playbook" => {
                 if let Some(playbook) = read_playbook(root, faults) {
                     if let Some((_, other)) = self.playbook(&playbook.id.value) {
@@ -155,6 +171,8 @@ impl Site {
                     self.playbooks.push((file, playbook));
                 }
             }
+            // Read when tests are run: a slip in one must not keep a playbook from running.
+            "test" => self.tests.push(file),
             other => {
                 let misplaced = SORTS.iter().find(|sort| root.get(sort).is_some());
                 let help = match (misplaced, nearest(other, SORTS)) {
@@ -195,18 +213,36 @@ impl Site {
     }
 }
 
+/// Of two things of one sort and id nobody could say which is meant.
+fn refuse_twins<'d>(what: &str, ids: impl Iterator<Item = &'d Spanned<String>>, faults: &mut Faults) {
+    let mut first: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
+    for id in ids {
+        if let Some(span) = first.insert(&id.value, id.span) {
+            faults.push(Fault::error(id.span, format!("the {what} `{}` stands twice", id.value)).and_at(span, "first here"));
+        }
+    }
+}
+
+/// Where a file really is; `None` where there is none.
+fn real(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}
+
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b".") || paths.len() >= MAX_FILES {
+        if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
         let path = entry.path();
         if entry.file_type()?.is_dir() {
-            if depth < MAX_DEPTH {
-                collect(&path, depth + 1, paths)?;
+            if depth >= MAX_DEPTH {
+                return Err(std::io::Error::other(format!("{} is more than {MAX_DEPTH} folders deep", path.display())));
             }
+            collect(&path, depth + 1, paths)?;
+        } else if paths.len() >= MAX_FILES {
+            return Err(std::io::Error::other(format!("more than {MAX_FILES} files")));
         } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             paths.push(path);
         }

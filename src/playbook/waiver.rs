@@ -17,6 +17,8 @@ pub struct WaiverDoc {
     pub span: Span,
     /// Check in the catalogue, or `reachable`.
     pub check: Spanned<String>,
+    /// Only this line of playbooks: several lines of `sql` or `exec` have nothing in common but the check.
+    pub line: Option<Spanned<String>>,
     /// Which targets.
     pub targets: Option<Selection>,
     /// Which rows.
@@ -60,6 +62,7 @@ fn read_waiver(node: &Node, faults: &mut Faults) -> Option<WaiverDoc> {
     let mut map = MapReader::new(node, "a waiver", faults)?;
     let id = map.require("id", faults).and_then(|node| faults.id(node, "the id of a waiver"));
     let check = map.require("check", faults).and_then(|node| faults.id(node, "check"));
+    let line = map.take("line").and_then(|node| faults.id(node, "line"));
     let targets = map.require("targets", faults).and_then(|node| read_selection(node, "targets", faults));
     let rows = map.take("rows").and_then(|node| read_expression(node, "rows", faults));
     let only_while = map.take("only_while").and_then(|node| read_expression(node, "only_while", faults));
@@ -79,6 +82,7 @@ fn read_waiver(node: &Node, faults: &mut Faults) -> Option<WaiverDoc> {
         id: id?,
         span: node.span,
         check: check?,
+        line,
         targets,
         rows,
         only_while,

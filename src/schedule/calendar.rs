@@ -66,7 +66,7 @@ pub fn read_calendar(root: &Node, faults: &mut Faults) -> Option<CalendarDoc> {
     let mut calendar = Calendar::plain();
     if let Some(node) = map.require("covers", faults) {
         calendar.covers = faults
-            .list(node, "covers")
+            .some(node, "covers")
             .iter()
             .filter_map(|item| faults.integer(item, "a year"))
             .filter_map(|year| i32::try_from(year).ok())
@@ -74,7 +74,7 @@ pub fn read_calendar(root: &Node, faults: &mut Faults) -> Option<CalendarDoc> {
     }
     if let Some(node) = map.take("workweek") {
         calendar.workweek = faults
-            .list(node, "workweek")
+            .some(node, "workweek")
             .iter()
             .filter_map(|item| faults.word(item, "a day of the week", &["mon", "tue", "wed", "thu", "fri", "sat", "sun"]))
             .filter_map(weekday)
@@ -84,7 +84,23 @@ pub fn read_calendar(root: &Node, faults: &mut Faults) -> Option<CalendarDoc> {
     calendar.off = map.take("days_off").map(|node| read_dates(node, faults)).unwrap_or_default();
     calendar.on = map.take("days_on").map(|node| read_dates(node, faults)).unwrap_or_default();
     map.finish(faults);
+    check_dates(&calendar, root, faults);
     Some(CalendarDoc { id: id?, calendar })
+}
+
+/// A holiday of a year that the calendar does not claim to know is a slip of the year; a day is worked or not.
+fn check_dates(calendar: &Calendar, root: &Node, faults: &mut Faults) {
+    for (key, dates) in [("days_off", &calendar.off), ("days_on", &calendar.on)] {
+        let span = root.get(key).map_or(root.span, |node| node.span);
+        if let Some(date) = dates.iter().find(|date| !calendar.covers(**date)) {
+            let help = format!("add {} to `covers:` once its holidays are listed", date.year());
+            faults.push(Fault::error(span, format!("{date} is in a year that the calendar does not cover")).help(help));
+        }
+    }
+    if let Some(date) = calendar.off.intersection(&calendar.on).next() {
+        let span = root.get("days_on").map_or(root.span, |node| node.span);
+        faults.push(Fault::error(span, format!("{date} stands under `days_off:` and `days_on:`")));
+    }
 }
 
 fn read_hours(node: &Node, faults: &mut Faults) -> Option<(u16, u16)> {

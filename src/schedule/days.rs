@@ -49,7 +49,7 @@ impl Days {
     /// Reads one word or a list of them.
     pub fn read(node: &Node, faults: &mut Faults) -> Self {
         let items = match &node.value {
-            NodeValue::List(items) => items.as_slice(),
+            NodeValue::List(_) => faults.some(node, "days"),
             _ => std::slice::from_ref(node),
         };
         let words = items.iter().filter_map(|item| {
@@ -72,6 +72,15 @@ impl Days {
     #[must_use]
     pub fn contain(&self, date: NaiveDate, calendar: Option<&Calendar>) -> bool {
         self.0.iter().any(|word| word.means(date, calendar))
+    }
+
+    /// Whether any day that they mean, apart from workdays, exists in `months` (all when empty) of some year.
+    #[must_use]
+    pub fn ever_in(&self, months: &[u8]) -> bool {
+        let Some(first) = NaiveDate::from_ymd_opt(2024, 1, 1) else { return true };
+        // Six years from a leap year on hold every date, and every fifth weekday that a month can have.
+        let fits = |date: NaiveDate| months.is_empty() || u8::try_from(date.month()).is_ok_and(|month| months.contains(&month));
+        self.0.is_empty() || self.need_calendar() || first.iter_days().take(6 * 366).any(|date| fits(date) && self.contain(date, None))
     }
 
     /// Whether any word needs a calendar to say what a workday is.

@@ -90,6 +90,11 @@ pub fn read(node: &Node, faults: &mut Faults) -> Option<ScheduleNode> {
     schedule.spread_s = map.take("spread").and_then(|node| faults.duration(node, "spread")).unwrap_or(0.0);
     schedule.deadline_s = map.take("deadline").and_then(|node| faults.duration(node, "deadline"));
     map.finish(faults);
+    if let Some(days) = &days
+        && !days.ever_in(&months)
+    {
+        faults.push(Fault::error(node.span, "no such day exists in these months: this would never be due"));
+    }
     schedule.when = match (minutes, cron) {
         (Some(minutes), None) => When::At { minutes, days: days.unwrap_or_else(Days::every_day), months },
         (None, Some(cron)) => {
@@ -116,7 +121,7 @@ pub fn read(node: &Node, faults: &mut Faults) -> Option<ScheduleNode> {
 
 fn read_times(node: &Node, faults: &mut Faults) -> Vec<u16> {
     let items = match &node.value {
-        NodeValue::List(items) => items.as_slice(),
+        NodeValue::List(_) => faults.some(node, "at"),
         _ => std::slice::from_ref(node),
     };
     items
@@ -142,7 +147,7 @@ pub fn time_of_day(text: &str) -> Option<u16> {
 
 fn read_months(node: &Node, faults: &mut Faults) -> Vec<u8> {
     faults
-        .list(node, "months")
+        .some(node, "months")
         .iter()
         .filter_map(|item| {
             let number = faults.integer(item, "a month")?;
@@ -172,9 +177,15 @@ fn read_cron(node: &Node, faults: &mut Faults) -> Option<String> {
         );
         return None;
     }
-    if let Err(error) = text.parse::<croner::Cron>() {
-        faults.push(Fault::error(node.span, format!("no cron expression: {error}")));
-        return None;
+    match text.parse::<croner::Cron>() {
+        Err(error) => {
+            faults.push(Fault::error(node.span, format!("no cron expression: {error}")));
+            None
+        }
+        Ok(cron) if cron.find_next_occurrence(&chrono::DateTime::UNIX_EPOCH, false).is_err() => {
+            faults.push(Fault::error(node.span, format!("`{text}` would never be due")));
+            None
+        }
+        Ok(_) => Some(text.to_owned()),
     }
-    Some(text.to_owned())
 }

@@ -86,11 +86,17 @@ fn read_window(node: &Node, faults: &mut Faults) -> Option<Window> {
     let from = map.take("from").and_then(|node| read_moment(node, faults));
     let to = map.take("to").and_then(|node| read_moment(node, faults));
     let every = map.take("every").and_then(|node| read_every(node, faults));
-    let for_s = map.take("for").and_then(|node| faults.duration(node, "for"));
+    let for_s = map.take("for").and_then(|node| {
+        let length = faults.duration(node, "for")?;
+        if length > LONGEST_S {
+            faults.push(Fault::error(node.span, "a window that returns lasts 31 days at most").help("write `from:` and `to:`"));
+        }
+        Some(length)
+    });
     let words = ["skip", "no-alerts", "no-changes", "no-drills"];
     let effects: Vec<Effect> = map
         .require("effect", faults)
-        .map(|node| faults.list(node, "effect").iter().filter_map(|item| faults.word(item, "an effect", &words)).map(effect).collect())
+        .map(|node| faults.some(node, "effect").iter().filter_map(|item| faults.word(item, "an effect", &words)).map(effect).collect())
         .unwrap_or_default();
     let reason = map.require("reason", faults).and_then(|node| faults.phrase(node, "reason")).unwrap_or_default();
     map.finish(faults);
@@ -104,6 +110,9 @@ fn read_window(node: &Node, faults: &mut Faults) -> Option<Window> {
     };
     Some(Window { id: id?, span: node.span, targets, times, effects, reason })
 }
+
+/// Longest that a window which returns may last, in seconds.
+const LONGEST_S: f64 = 31.0 * 86_400.0;
 
 fn effect(word: &str) -> Effect {
     match word {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use super::node::{Sources, Span};
+use crate::model::untrusted::visible;
 
 /// How bad a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,12 +77,19 @@ impl Fault {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     list: Vec<Fault>,
+    /// Whether there are errors that are not listed, because there are too many already.
+    more: bool,
 }
 
+/// Most faults that are listed; comparing each with all others must not take longer than reading the file.
+const MOST: usize = 500;
+
 impl Faults {
-    /// Adds a fault; the same one twice is kept once.
+    /// Adds a fault; the same one twice is kept once. Beyond the most that are listed it is only remembered that there are more.
     pub fn push(&mut self, fault: Fault) {
-        if !self.list.contains(&fault) {
+        if self.list.len() >= MOST {
+            self.more |= fault.severity == Severity::Error;
+        } else if !self.list.contains(&fault) {
             self.list.push(fault);
         }
     }
@@ -89,7 +97,7 @@ impl Faults {
     /// Whether any of them is an error.
     #[must_use]
     pub fn any_error(&self) -> bool {
-        self.list.iter().any(|fault| fault.severity == Severity::Error)
+        self.more || self.list.iter().any(|fault| fault.severity == Severity::Error)
     }
 
     /// The faults, by place.
@@ -102,6 +110,7 @@ impl Faults {
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
+        self.more |= other.more;
         for fault in other.list {
             self.push(fault);
         }
@@ -120,13 +129,24 @@ impl Faults {
             }
             text.push('\n');
         }
-        text
+        text + self.rest()
     }
 
     /// Every fault on a line: `FILE:LINE: error: MESSAGE (HELP)`, for editors and logs.
     #[must_use]
     pub fn lines(&self, sources: &Sources) -> String {
-        self.sorted().iter().map(|fault| plain(fault, sources) + "\n").collect()
+        self.sorted().iter().map(|fault| plain(fault, sources) + "\n").collect::<String>() + self.rest()
+    }
+
+    /// Whether no more are listed: who reads on would tell nobody.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MOST
+    }
+
+    /// That there are errors which are not listed.
+    fn rest(&self) -> &'static str {
+        if self.more { "… and more errors, once these are put right\n" } else { "" }
     }
 }
 
@@ -137,7 +157,8 @@ fn plain(fault: &Fault, sources: &Sources) -> String {
         Severity::Error => "error",
     };
     let help = fault.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
-    format!("{place}{severity}: {}{help}", fault.message)
+    // One fault is one line, and what stands in a file may not write to the terminal.
+    visible(&format!("{place}{severity}: {}{help}", fault.message))
 }
 
 /// A fault in the form that miette draws; labels of other files are told in the help.
@@ -155,13 +176,13 @@ impl Drawn {
         let file = fault.labels.first().map(|(span, _)| span.file);
         let source = file.map(|file| {
             let source = sources.get(file);
-            NamedSource::new(source.path.display().to_string(), source.text.to_string())
+            NamedSource::new(visible(&source.path.display().to_string()), without_controls(&source.text))
         });
         let mut help = fault.help.clone();
         let mut labels = Vec::new();
         for (span, label) in &fault.labels {
             if Some(span.file) == file {
-                let label = (!label.is_empty()).then(|| label.clone());
+                let label = (!label.is_empty()).then(|| visible(label));
                 labels.push(LabeledSpan::new(label, span.start, span.end.saturating_sub(span.start).max(1)));
             } else {
                 let elsewhere = format!("{label}: {}", sources.origin(*span));
@@ -172,8 +193,19 @@ impl Drawn {
             Severity::Warning => miette::Severity::Warning,
             Severity::Error => miette::Severity::Error,
         };
-        Self { message: crate::model::untrusted::visible(&fault.message), severity, help, labels, source }
+        let help = help.map(|help| help.lines().map(visible).collect::<Vec<_>>().join("\n"));
+        Self { message: visible(&fault.message), severity, help, labels, source }
     }
+}
+
+/// A file as it may be drawn: characters that would write to the terminal replaced, each by as many bytes, so that places stay.
+fn without_controls(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let harmless = matches!(c, '\n' | '\t') || visible(c.encode_utf8(&mut [0; 4])).chars().eq([c]);
+        if harmless { shown.push(c) } else { shown.extend(std::iter::repeat_n('?', c.len_utf8())) }
+    }
+    shown
 }
 
 impl std::fmt::Display for Drawn {

@@ -153,6 +153,9 @@ impl Builder {
                     return Err(Fault::error(node.span, "a value without a key"));
                 };
                 if let Some(first) = names.get(&key.name) {
+                    if faults.is_full() {
+                        return Err(Fault::error(key.span, "too many faults to read on"));
+                    }
                     // Reading goes on: the other faults of the file are worth knowing, too.
                     faults.push(
                         Fault::error(key.span, format!("the key `{}` stands twice", key.name))

@@ -32,7 +32,7 @@ impl<'n> MapReader<'n> {
         self.span
     }
 
-    /// The value under `key`; null counts as not written.
+    /// The value under `key`; one that is written without a value is told by [`MapReader::finish`].
     pub fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.take_with_key(key).map(|(_, node)| node)
     }
@@ -47,7 +47,7 @@ impl<'n> MapReader<'n> {
     /// The value under `key`, whose absence is a fault.
     pub fn require(&mut self, key: &'static str, faults: &mut Faults) -> Option<&'n Node> {
         let node = self.take(key);
-        if node.is_none() {
+        if node.is_none() && !self.entries.iter().any(|(name, _)| name.name == key) {
             // Point at the first line of the map: the whole of it would drown the message.
             let at = self.entries.first().map_or(self.span, |(first, _)| first.span);
             faults.push(Fault::error(at, format!("{} needs `{key}:`", self.what)));
@@ -55,9 +55,14 @@ impl<'n> MapReader<'n> {
         node
     }
 
-    /// Reports every key that was not asked for, with the nearest one that was.
+    /// Reports every key that was not asked for, with the nearest one that was, and every key without a value: `targets:`
+    /// with nothing behind it must not mean "all".
     pub fn finish(self, faults: &mut Faults) {
-        for (key, _) in self.entries {
+        for (key, node) in self.entries {
+            if node.value == NodeValue::Null {
+                let message = format!("`{}:` has no value", key.name);
+                faults.push(Fault::error(key.span, message).help("write one, or take the line out"));
+            }
             if !self.asked.contains(&key.name.as_str()) {
                 let near = nearest(&key.name, self.asked.iter().copied());
                 let help =
@@ -67,6 +72,9 @@ impl<'n> MapReader<'n> {
         }
     }
 }
+
+/// Longest length of time that anything here can mean; what is beyond would overflow clocks.
+const CENTURY_S: f64 = 36_525.0 * 86_400.0;
 
 /// Whether a plain scalar would be a number, a truth value or a date to other readers of YAML, so that a text written so would be mangled there.
 #[must_use]
@@ -110,9 +118,18 @@ impl Faults {
 
     /// An id: letters, digits, `-`, `_` and `.`, beginning with a letter or digit.
     pub fn id(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        self.name(node, what, &['-', '_', '.'])
+    }
+
+    /// An id, or a range of them: `app[1..3]`.
+    pub fn id_range(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
+        self.name(node, what, &['-', '_', '.', '[', ']'])
+    }
+
+    fn name(&mut self, node: &Node, what: &str, signs: &[char]) -> Option<Spanned<String>> {
         let text = self.scalar(node, what)?;
-        let good = text.chars().next().is_some_and(char::is_alphanumeric)
-            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ','));
+        let good =
+            text.chars().next().is_some_and(char::is_alphanumeric) && text.chars().all(|c| c.is_alphanumeric() || signs.contains(&c));
         if !good {
             self.push(Fault::error(node.span, format!("{what} is a name of letters, digits, `-`, `_` and `.`")));
             return None;
@@ -160,7 +177,10 @@ impl Faults {
     pub fn duration(&mut self, node: &Node, what: &str) -> Option<f64> {
         let text = self.scalar(node, what)?;
         match unit::parse(text) {
-            Ok(Literal::Duration(seconds)) if seconds > 0.0 => return Some(seconds),
+            Ok(Literal::Duration(seconds)) if seconds > 0.0 && seconds <= CENTURY_S => return Some(seconds),
+            Ok(Literal::Duration(seconds)) if seconds > 0.0 => {
+                self.push(Fault::error(node.span, format!("{what} of more than a century: `{text}`")));
+            }
             Ok(Literal::Number(_)) => {
                 self.push(Fault::error(node.span, format!("{text} what?")).help(format!("{what} takes a unit: {text}s, {text}m, {text}h")));
             }
@@ -196,6 +216,15 @@ impl Faults {
                 &[]
             }
         }
+    }
+
+    /// The items of a list that must have some: an empty one would mean "never", "nobody" or, worse, "all".
+    pub fn some<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+        let items = self.list(node, what);
+        if items.is_empty() && matches!(node.value, NodeValue::List(_)) {
+            self.push(Fault::error(node.span, format!("{what} is an empty list")).help("write at least one, or take the line out"));
+        }
+        items
     }
 
     /// A list of texts.
