@@ -13,13 +13,13 @@ use crate::model::unit::show_bytes;
 /// Arguments of `rounds backup`.
 #[derive(Args, Debug)]
 #[command(after_help = "The copy is a store: rounds --store FILE runs\n\nExamples:\n  rounds backup /backup/rounds-$(date +%F).db")]
-pub struct BackupArgs {
+pub(super) struct BackupArgs {
     /// The new file
     file: PathBuf,
 }
 
 /// Copies the store.
-pub async fn backup(args: BackupArgs, places: &Places) -> Exit {
+pub(super) async fn backup(args: BackupArgs, places: &Places) -> Exit {
     if args.file.exists() {
         eprintln!("rounds: {} exists already; a backup overwrites nothing", shown(&args.file));
         return Exit::BadInput;

@@ -1,5 +1,7 @@
 //! `rounds compare`: what changed from one run to another, and whether that is a go.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ use crate::model::{FieldType, ItemRecord, Lang, Outcome, RunRecord, RunState, Te
 #[command(
     after_help = "Exit status: 0 go · 1 no-go: something is new, worse, not judged or no longer looked at · 3 bad input · 4 internal failure\n\nExamples:\n  rounds compare 019a8c11 last\n  rounds compare 019a8c11 last --ignore uptime --allow disk-space.used_bytes=5%"
 )]
-pub struct CompareArgs {
+pub(super) struct CompareArgs {
     /// The earlier run: its id, the beginning of it, or `last`
     earlier: String,
     /// The later run
@@ -67,7 +69,8 @@ struct Line {
     what: What,
     no_go: bool,
     target: String,
-    line: String,
+    #[serde(rename = "line")]
+    item: String,
     row: Option<String>,
     before: String,
     after: String,
@@ -84,7 +87,7 @@ struct Report<'a> {
 }
 
 /// Compares.
-pub async fn run(args: CompareArgs, places: &Places) -> Exit {
+pub(super) async fn run(args: CompareArgs, places: &Places) -> Exit {
     let store = match open(places).await {
         Ok(store) => store,
         Err(exit) => return exit,
@@ -171,7 +174,7 @@ fn lines(earlier: &RunRecord, later: &RunRecord, args: &CompareArgs, lang: Lang)
     // An item that was not judged stands once, whether it shows as a problem above or has only its outcome to say so.
     for item in later.items.iter().filter(|item| item.outcome.is_unjudged() && !is_ignored(item, &args.ignore)) {
         let place = Place { item, row: None };
-        let known = lines.iter_mut().filter(|line| line.line == visible(&item.key.line) && line.target == visible(&item.key.target));
+        let known = lines.iter_mut().filter(|line| line.item == visible(&item.key.line) && line.target == visible(&item.key.target));
         let mut is_known = false;
         for line in known {
             is_known = true;
@@ -203,7 +206,7 @@ fn lines(earlier: &RunRecord, later: &RunRecord, args: &CompareArgs, lang: Lang)
 
 fn line(what: What, no_go: bool, place: &Place<'_>, before: String, after: String) -> Line {
     let row = place.row.and_then(|row| row.key.as_ref()).map(Untrusted::visible);
-    Line { what, no_go, target: visible(&place.item.key.target), line: visible(&place.item.key.line), row, before, after }
+    Line { what, no_go, target: visible(&place.item.key.target), item: visible(&place.item.key.line), row, before, after }
 }
 
 fn before(earlier: &RunRecord, item: &ItemRecord, lang: Lang) -> String {
@@ -223,12 +226,12 @@ fn said(place: &Place<'_>, lang: Lang) -> String {
     let mut text = outcome(place.outcome(), lang);
     let reason = place.row.and_then(|row| row.reason.as_ref()).or(place.item.reason.as_ref());
     if let Some(reason) = reason {
-        text.push_str(&format!(": {}", visible(&reason.text(lang))));
+        let _ = write!(text, ": {}", visible(&reason.text(lang)));
     } else if let Some(row) = place.row {
         for name in &row.measures {
             let field = place.item.fields.iter().find(|field| field.name == *name).map(|field| field.field_type);
             if let Some(value) = row.row.get(name) {
-                text.push_str(&format!(" {} {}", visible(name), shown(value, field)));
+                let _ = write!(text, " {} {}", visible(name), shown(value, field));
             }
         }
     }
@@ -256,7 +259,7 @@ fn for_people(earlier: &RunRecord, later: &RunRecord, lines: &[Line], lang: Lang
     let mut text = String::new();
     for (word, run) in [(Text::new("earlier", "之前"), earlier), (Text::new("later", "之后"), later)] {
         let (head, when) = (&run.head, in_zone(run.head.started, &run.head.timezone));
-        text.push_str(&format!("{} {} · {} · {when}\n", word.get(lang), short(&head.id), visible(&head.playbook)));
+        let _ = writeln!(text, "{} {} · {} · {when}", word.get(lang), short(&head.id), visible(&head.playbook));
     }
     let rows: Vec<Vec<String>> = lines
         .iter()
@@ -264,7 +267,7 @@ fn for_people(earlier: &RunRecord, later: &RunRecord, lines: &[Line], lang: Lang
             let mark = if line.no_go { "✗" } else { " " };
             let target = if line.target.is_empty() { "—".to_owned() } else { line.target.clone() };
             let row = line.row.clone().unwrap_or_default();
-            vec![format!("{mark} {}", line.what.text().get(lang)), target, line.line.clone(), row, line.before.clone(), line.after.clone()]
+            vec![format!("{mark} {}", line.what.text().get(lang)), target, line.item.clone(), row, line.before.clone(), line.after.clone()]
         })
         .collect();
     if rows.is_empty() {

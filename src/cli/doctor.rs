@@ -20,7 +20,7 @@ use crate::playbook::Narrow;
 #[command(
     after_help = "Exit status: 0 nothing is in the way · 1 something is · 3 the site's files have faults\n\nExamples:\n  rounds doctor\n  rounds doctor core-daily\n  rounds doctor --offline --templates our-templates"
 )]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Only the targets of this playbook
     playbook: Option<String>,
     /// Connect to no target
@@ -62,7 +62,7 @@ impl Looked {
 }
 
 /// Looks at everything, printing as it goes.
-pub async fn doctor(args: DoctorArgs, places: &Places) -> Exit {
+pub(super) async fn doctor(args: DoctorArgs, places: &Places) -> Exit {
     let (loaded, plan) = match &args.playbook {
         Some(playbook) => load::plan(&places.site(), playbook, &Narrow { targets: Vec::new(), ..Narrow::default() }),
         None => (load::site(&places.site(), &[]), None),

@@ -16,7 +16,7 @@ use crate::playbook::{Narrow, Work};
 #[command(
     after_help = "Examples:\n  rounds explain disk-space\n  rounds explain disk-space --lang zh\n  rounds explain core-daily disk erp-db"
 )]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// Id of a check, or a playbook
     subject: String,
     /// With a playbook: the id of a line
@@ -29,7 +29,7 @@ pub struct ExplainArgs {
 }
 
 /// Explains.
-pub fn explain(args: &ExplainArgs, places: &Places) -> Exit {
+pub(super) fn explain(args: &ExplainArgs, places: &Places) -> Exit {
     let lang = Lang::from_code(&args.lang).unwrap_or(Lang::En);
     match (&args.line, checks::find(&args.subject)) {
         (None, Some(entry)) => {

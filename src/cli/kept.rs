@@ -1,5 +1,6 @@
 //! The store for commands that read what was recorded, and texts that all of them share.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -85,7 +86,7 @@ pub(super) fn plain(json: &str) -> String {
             plain.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                plain.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(plain, "\\u{unit:04x}");
             }
         }
     }

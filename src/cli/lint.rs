@@ -12,7 +12,7 @@ use crate::playbook::{self, Narrow};
 /// Arguments of `rounds lint`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  rounds lint\n  rounds lint --site /etc/rounds\n  rounds lint playbooks/core-daily.yaml")]
-pub struct LintArgs {
+pub(super) struct LintArgs {
     /// Files to look at besides the site's
     files: Vec<PathBuf>,
     /// A line for each fault, for editors and logs
@@ -21,7 +21,7 @@ pub struct LintArgs {
 }
 
 /// Looks at every file, and plans every playbook on the real inventory.
-pub fn lint(args: &LintArgs, places: &Places) -> Exit {
+pub(super) fn lint(args: &LintArgs, places: &Places) -> Exit {
     let mut loaded = load::site(&places.site(), &args.files);
     let own = |file: &crate::yaml::FileId| !loaded.site.shipped.contains(file);
     let playbooks: Vec<_> = loaded.site.playbooks.iter().filter(|(file, _)| own(file)).map(|(_, playbook)| playbook.clone()).collect();

@@ -9,7 +9,7 @@ use crate::playbook::{self, Narrow, Plan, Site, shipped};
 use crate::yaml::{Fault, Faults, FileId, Span};
 
 /// A site read and resolved.
-pub struct Loaded {
+pub(super) struct Loaded {
     /// Its files.
     pub site: Site,
     /// Its inventory.
@@ -20,7 +20,7 @@ pub struct Loaded {
 
 /// Reads the site in `folder`, and besides it the files that a person named.
 #[must_use]
-pub fn site(folder: &Path, besides: &[PathBuf]) -> Loaded {
+pub(super) fn site(folder: &Path, besides: &[PathBuf]) -> Loaded {
     let mut site = Site::default();
     let mut faults = Faults::default();
     for path in besides {
@@ -44,7 +44,7 @@ pub fn site(folder: &Path, besides: &[PathBuf]) -> Loaded {
 
 /// The plan of the playbook that a person named: a file, the id of one of the site, or of one that ships.
 #[must_use]
-pub fn plan(folder: &Path, asked: &str, narrow: &Narrow) -> (Loaded, Option<Plan>) {
+pub(super) fn plan(folder: &Path, asked: &str, narrow: &Narrow) -> (Loaded, Option<Plan>) {
     let is_file = asked.contains('/') || Path::new(asked).extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     let besides = if is_file { vec![PathBuf::from(asked)] } else { Vec::new() };
     let mut loaded = site(folder, &besides);
@@ -97,7 +97,7 @@ fn no_such_playbook(loaded: &mut Loaded, folder: &Path, asked: &str) {
 
 impl Loaded {
     /// Shows what is wrong on standard error: drawn for a terminal, a line each elsewhere.
-    pub fn show_faults(&self) {
+    pub(super) fn show_faults(&self) {
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         eprint!("{}", self.faults.draw(&self.site.sources, color));
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 /// Where the site and the store are.
 #[derive(Args, Clone, Debug)]
-pub struct Places {
+pub(super) struct Places {
     /// Folder with inventory, settings and playbooks [default: this folder if it holds a site, else /etc/rounds]
     #[arg(long, short = 's', env = "ROUNDS_SITE", value_name = "DIR", global = true)]
     pub site: Option<PathBuf>,
@@ -18,13 +18,13 @@ pub struct Places {
 impl Places {
     /// The site's folder.
     #[must_use]
-    pub fn site(&self) -> PathBuf {
+    pub(super) fn site(&self) -> PathBuf {
         self.site.clone().unwrap_or_else(|| if holds_yaml(Path::new(".")) { PathBuf::from(".") } else { PathBuf::from("/etc/rounds") })
     }
 
     /// The store's file; the folder above it is made by whoever opens it.
     #[must_use]
-    pub fn store(&self) -> PathBuf {
+    pub(super) fn store(&self) -> PathBuf {
         if let Some(store) = &self.store {
             return store.clone();
         }

@@ -16,7 +16,7 @@ use crate::playbook::{Narrow, Plan, PlannedItem, Work};
 #[command(
     after_help = "Examples:\n  rounds plan linux-daily\n  rounds plan core-daily.yaml --target erp-db\n  rounds plan core-daily --items"
 )]
-pub struct PlanArgs {
+pub(super) struct PlanArgs {
     /// Playbook: a file, or the id of one of the site or of one that ships
     playbook: String,
     /// Only these targets, groups or systems
@@ -31,7 +31,7 @@ pub struct PlanArgs {
 }
 
 /// Prints the plan.
-pub fn plan(args: &PlanArgs, places: &Places) -> Exit {
+pub(super) fn plan(args: &PlanArgs, places: &Places) -> Exit {
     let narrow = Narrow { targets: args.target.clone(), lines: args.only.clone(), ..Narrow::default() };
     let (loaded, plan) = load::plan(&places.site(), &args.playbook, &narrow);
     loaded.show_faults();

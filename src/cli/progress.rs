@@ -10,7 +10,7 @@ use crate::model::{Lang, Outcome};
 use crate::runner::RunEvent;
 
 /// Shows a run while it goes on.
-pub struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
     plain: bool,
     under_way: BTreeSet<String>,
@@ -20,7 +20,7 @@ pub struct Progress {
 impl Progress {
     /// For `targets` targets; `quiet` shows nothing.
     #[must_use]
-    pub fn new(targets: usize, quiet: bool, lang: Lang) -> Self {
+    pub(super) fn new(targets: usize, quiet: bool, lang: Lang) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = (terminal && !quiet).then(|| {
             let bar = ProgressBar::with_draw_target(Some(targets as u64), ProgressDrawTarget::stderr());
@@ -33,7 +33,7 @@ impl Progress {
     }
 
     /// Shows what happened.
-    pub fn tell(&mut self, event: &RunEvent) {
+    pub(super) fn tell(&mut self, event: &RunEvent) {
         match event {
             RunEvent::TargetBegan { target } => {
                 self.under_way.insert(target.clone());
@@ -62,7 +62,7 @@ impl Progress {
     }
 
     /// Takes the bar off the screen.
-    pub fn finish(self) {
+    pub(super) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

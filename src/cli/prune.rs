@@ -16,7 +16,7 @@ use crate::store::{Keep, Pruned};
 #[command(
     after_help = "A run stays however old it is while an open problem was seen in it or an item was last judged well in it.\n\nExamples:\n  rounds prune --runs-older-than 400d --captures-older-than 90d --dry-run"
 )]
-pub struct PruneArgs {
+pub(super) struct PruneArgs {
     /// Runs begun longer ago go, with all that belongs to them
     #[arg(long, value_name = "AGE", value_parser = age, required_unless_present = "captures_older_than")]
     runs_older_than: Option<Duration>,
@@ -29,7 +29,7 @@ pub struct PruneArgs {
 }
 
 /// Removes, or says what would be removed.
-pub async fn prune(args: PruneArgs, places: &Places) -> Exit {
+pub(super) async fn prune(args: PruneArgs, places: &Places) -> Exit {
     let store = match open(places).await {
         Ok(store) => store,
         Err(exit) => return exit,

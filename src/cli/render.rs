@@ -24,7 +24,7 @@ const MOST_COMMANDS: usize = 200;
 
 /// What report is wished for.
 #[derive(Args, Clone, Debug)]
-pub struct ReportWish {
+pub(super) struct ReportWish {
     /// Folder that reports are written to
     #[arg(long, short = 'o', value_name = "DIR", default_value = "reports")]
     pub out: PathBuf,
@@ -45,7 +45,7 @@ pub struct ReportWish {
 impl ReportWish {
     /// The language of the screen: the first that is wished for, else that of the environment.
     #[must_use]
-    pub fn screen_language(&self) -> Lang {
+    pub(super) fn screen_language(&self) -> Lang {
         self.lang.first().and_then(|code| Lang::from_code(code)).unwrap_or_else(language_of_environment)
     }
 }
@@ -53,7 +53,7 @@ impl ReportWish {
 /// Arguments of `rounds report`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  rounds report last\n  rounds report 019a --lang zh --format pdf --out /tmp")]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(default_value = "last")]
     run: String,
@@ -62,7 +62,7 @@ pub struct ReportArgs {
 }
 
 /// Renders the report of a recorded run again.
-pub async fn report(args: ReportArgs, places: &Places) -> Exit {
+pub(super) async fn report(args: ReportArgs, places: &Places) -> Exit {
     let store = match Store::open(places.store()).await {
         Ok(store) => Arc::new(store),
         Err(error) => {
@@ -97,7 +97,7 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # Errors
 /// When a template fails, or a file cannot be written.
-pub async fn write(run: &RunRecord, store: &Store, wish: &ReportWish, languages: &[Lang]) -> Result<Vec<PathBuf>, AnyError> {
+pub(super) async fn write(run: &RunRecord, store: &Store, wish: &ReportWish, languages: &[Lang]) -> Result<Vec<PathBuf>, AnyError> {
     write_named(None, run, store, wish, languages).await
 }
 
@@ -105,7 +105,13 @@ pub async fn write(run: &RunRecord, store: &Store, wish: &ReportWish, languages:
 ///
 /// # Errors
 /// As [`write`].
-pub async fn write_as(name: &str, run: &RunRecord, store: &Store, wish: &ReportWish, languages: &[Lang]) -> Result<Vec<PathBuf>, AnyError> {
+pub(super) async fn write_as(
+    name: &str,
+    run: &RunRecord,
+    store: &Store,
+    wish: &ReportWish,
+    languages: &[Lang],
+) -> Result<Vec<PathBuf>, AnyError> {
     write_named(Some(name.to_owned()), run, store, wish, languages).await
 }
 

@@ -14,14 +14,14 @@ use crate::replay::{self, Replay, ReplayError};
 #[command(
     after_help = "Exit status: 0 every item came out as recorded · 1 some did not · 2 something could not be judged again\n\nExamples:\n  rounds replay last\n  rounds replay 019a8c11"
 )]
-pub struct ReplayArgs {
+pub(super) struct ReplayArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(default_value = "last")]
     run: String,
 }
 
 /// Judges again.
-pub async fn replay(args: ReplayArgs, places: &Places) -> Exit {
+pub(super) async fn replay(args: ReplayArgs, places: &Places) -> Exit {
     let store = match open(places).await {
         Ok(store) => store,
         Err(exit) => return exit,

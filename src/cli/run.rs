@@ -30,7 +30,7 @@ const CAP_BYTES: usize = 256 * 1024;
 #[command(
     after_help = "Examples:\n  rounds run linux-daily\n  rounds run core-daily.yaml --target erp-db --out reports --format html,pdf\n  rounds run before-change || echo no-go"
 )]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// Playbook: a file, or the id of one of the site or of one that ships
     playbook: String,
     /// Only these targets, groups or systems
@@ -47,7 +47,7 @@ pub struct RunArgs {
 }
 
 /// Runs.
-pub async fn run(args: RunArgs, places: &Places) -> Exit {
+pub(super) async fn run(args: RunArgs, places: &Places) -> Exit {
     let narrow = Narrow { targets: args.target.clone(), lines: args.only.clone(), ..Narrow::default() };
     let (loaded, plan) = load::plan(&places.site(), &args.playbook, &narrow);
     loaded.show_faults();
@@ -71,7 +71,7 @@ pub async fn run(args: RunArgs, places: &Places) -> Exit {
 }
 
 /// Carries out a plan, shows what it found, and writes the report that was wished for.
-pub async fn inspect(plan: Plan, inventory: &Inventory, store: &Arc<Store>, quiet: bool, wish: &ReportWish) -> Exit {
+pub(super) async fn inspect(plan: Plan, inventory: &Inventory, store: &Arc<Store>, quiet: bool, wish: &ReportWish) -> Exit {
     let lang = wish.screen_language();
     let mut progress = Progress::new(plan.targets.len(), quiet, lang);
     let lines = lines(inventory, &plan);
@@ -105,13 +105,13 @@ pub async fn inspect(plan: Plan, inventory: &Inventory, store: &Arc<Store>, quie
 
 /// How the targets of `inventory` are reached.
 #[must_use]
-pub fn lines(inventory: &Inventory, plan: &Plan) -> Lines {
+pub(super) fn lines(inventory: &Inventory, plan: &Plan) -> Lines {
     lines_of(inventory, plan.limits.target)
 }
 
 /// How the targets of `inventory` are reached, a session taking at most `session_limit`.
 #[must_use]
-pub fn lines_of(inventory: &Inventory, session_limit: Duration) -> Lines {
+pub(super) fn lines_of(inventory: &Inventory, session_limit: Duration) -> Lines {
     let hosts = inventory.targets.iter().filter(|target| target.kind == Kind::Host);
     let ssh = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh"));
     let mut known_hosts: Vec<PathBuf> = ssh.iter().map(|folder| folder.join("known_hosts")).collect();
@@ -128,7 +128,7 @@ pub fn lines_of(inventory: &Inventory, session_limit: Duration) -> Lines {
 
 /// Cancelled by the first interrupt or request to end; the second one ends the program as it always does.
 #[must_use]
-pub fn cancel_on_signal() -> CancellationToken {
+pub(super) fn cancel_on_signal() -> CancellationToken {
     let token = CancellationToken::new();
     let cancel = token.clone();
     tokio::spawn(async move {
@@ -158,7 +158,7 @@ fn started_by() -> String {
 
 /// The language of the screen: that of the report when only one is wished for, else that of the environment.
 #[must_use]
-pub fn language_of_environment() -> Lang {
+pub(super) fn language_of_environment() -> Lang {
     let spoken = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     spoken.and_then(|spoken| Lang::from_code(&spoken)).unwrap_or(Lang::En)
 }

@@ -1,6 +1,7 @@
 //! `rounds runs`: what was recorded, the newest first.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -17,7 +18,7 @@ use crate::store::{RunFilter, RunLine};
 /// Arguments of `rounds runs`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  rounds runs\n  rounds runs --playbook core-daily --state lost --limit 5\n  rounds runs --json")]
-pub struct RunsArgs {
+pub(super) struct RunsArgs {
     /// Only runs of this playbook
     #[arg(long, short, value_name = "ID")]
     playbook: Option<String>,
@@ -59,7 +60,7 @@ struct Line<'a> {
 }
 
 /// Lists runs.
-pub async fn runs(args: RunsArgs, places: &Places) -> Exit {
+pub(super) async fn runs(args: RunsArgs, places: &Places) -> Exit {
     let store = match open(places).await {
         Ok(store) => store,
         Err(exit) => return exit,
@@ -121,11 +122,11 @@ fn counts(line: &RunLine) -> String {
     let parts = Outcome::ALL.into_iter().filter(|outcome| tally.count(*outcome) > 0);
     let mut text = parts.map(|outcome| format!("{} {}", tally.count(outcome), outcome.id())).collect::<Vec<_>>().join(", ");
     if tally.waived > 0 {
-        text.push_str(&format!(" ({} waived)", tally.waived));
+        let _ = write!(text, " ({} waived)", tally.waived);
     }
     if !tally.balances() {
         let gap = if line.state == RunState::Running { "so far" } else { "DOES NOT BALANCE" };
-        text.push_str(&format!(" [{} of {} planned, {gap}]", tally.ended(), tally.planned));
+        let _ = write!(text, " [{} of {} planned, {gap}]", tally.ended(), tally.planned);
     }
     text
 }

@@ -20,7 +20,7 @@ use crate::store::{Answer, KeptCapture, Store};
 #[command(
     after_help = "Examples:\n  rounds show last\n  rounds show last disk erp-db\n  rounds show 019a8c11 disk erp-db --captures\n  rounds show last disk erp-db --captures --raw > answer"
 )]
-pub struct ShowArgs {
+pub(super) struct ShowArgs {
     /// The run: its id, the beginning of it, or `last`
     #[arg(default_value = "last")]
     run: String,
@@ -44,7 +44,7 @@ pub struct ShowArgs {
 }
 
 /// Shows.
-pub async fn show(args: ShowArgs, places: &Places) -> Exit {
+pub(super) async fn show(args: ShowArgs, places: &Places) -> Exit {
     if args.raw && std::io::stdout().is_terminal() {
         eprintln!("rounds: raw answers of a target are not written to a terminal: send them to a file, or leave out --raw");
         return Exit::BadInput;

@@ -11,24 +11,18 @@ const MOST: usize = 40;
 
 /// Colours of a terminal, or none.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint(bool);
+pub(super) struct Paint(bool);
 
 impl Paint {
     /// Colours when standard output is a terminal that wants them.
     #[must_use]
-    pub fn for_stdout() -> Self {
+    pub(super) fn for_stdout() -> Self {
         Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-    }
-
-    /// No colours.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self(false)
     }
 
     /// `text` in the colour of `outcome`.
     #[must_use]
-    pub fn outcome(self, outcome: Outcome, text: &str) -> String {
+    pub(super) fn outcome(self, outcome: Outcome, text: &str) -> String {
         let code = match outcome {
             Outcome::Crit => "1;31",
             Outcome::Warn => "33",
@@ -46,7 +40,7 @@ impl Paint {
 
 /// The summary of `run` in `lang`.
 #[must_use]
-pub fn summary(run: &RunRecord, lang: Lang, paint: Paint) -> String {
+pub(super) fn summary(run: &RunRecord, lang: Lang, paint: Paint) -> String {
     let mut text = String::new();
     let mut listed = 0;
     let mut order: Vec<(&ItemRecord, Option<&RowRecord>)> = findings(run);
@@ -124,7 +118,7 @@ fn field_type(item: &ItemRecord, name: &str) -> Option<FieldType> {
 
 /// A value as people read it.
 #[must_use]
-pub fn shown(value: &Value, field: Option<FieldType>) -> String {
+pub(super) fn shown(value: &Value, field: Option<FieldType>) -> String {
     match value {
         Value::Null => "—".to_owned(),
         Value::Boolean(yes) => yes.to_string(),

@@ -13,6 +13,7 @@ pub(super) fn empty_plan() -> Plan {
         text: String::new(),
         timezone: chrono_tz::UTC,
         calendar: None,
+        words: crate::expr::Vocabulary::default(),
         targets: Vec::new(),
         items: Vec::new(),
         people: Vec::new(),

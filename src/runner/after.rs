@@ -191,7 +191,13 @@ fn one_across(
 
 /// The verdict on how `members` ended.
 #[must_use]
-pub fn judge_across(members: &[ItemKey], rules: &Rules, outcomes: &HashMap<ItemKey, Outcome>, now: DateTime<Utc>, zone: Tz) -> RowRecord {
+pub(crate) fn judge_across(
+    members: &[ItemKey],
+    rules: &Rules,
+    outcomes: &HashMap<ItemKey, Outcome>,
+    now: DateTime<Utc>,
+    zone: Tz,
+) -> RowRecord {
     let row = counts(members, outcomes);
     let unjudged = members.iter().filter(|member| outcomes.get(member).is_none_or(|outcome| !outcome.is_judged())).count();
     let mut judged = judge::judge_single(row, rules, &Env::at(now, zone));

@@ -20,7 +20,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use after::{TrendJudging, history_since, judge_across, judge_trend};
+pub(crate) use after::judge_across;
+pub use after::{TrendJudging, history_since, judge_trend};
 pub use context::Context;
 pub use judge_item::{Judging, judge};
 pub use past::{NoPast, Past, PastError};

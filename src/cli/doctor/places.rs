@@ -18,7 +18,8 @@ pub(super) async fn store(places: &Places) -> Vec<Looked> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut looked = vec![room(folder)];
     if !path.exists() {
-        if rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err() {
+        let is_closed = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err();
+        if is_closed {
             let what = format!("there is no store, and {} cannot be written to", folder.display());
             looked.push(Looked::bad(what, "name another place with --store FILE, or run as the account that owns it"));
         } else {
@@ -34,7 +35,7 @@ pub(super) async fn store(places: &Places) -> Vec<Looked> {
             store.close().await;
         }
         Err(error) => {
-            looked.push(Looked::bad(format!("the store {}: {error}", path.display()), "restore it from a backup, or name another"))
+            looked.push(Looked::bad(format!("the store {}: {error}", path.display()), "restore it from a backup, or name another"));
         }
     }
     looked

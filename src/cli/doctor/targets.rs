@@ -22,7 +22,7 @@ use crate::transport::{self, Asked, FailureKind, Lines, Session, ssh};
 /// Targets that are tried at once.
 const AT_ONCE: usize = 16;
 /// Longest that one target may take, its jump hosts and questions included.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// Longest that the question for the account's rights may take.
 const QUESTION_LIMIT: Duration = Duration::from_secs(10);
 /// Longest that all questions to one target may take.

@@ -6,14 +6,14 @@ use super::exit::Exit;
 use crate::checks;
 
 /// Prints the schema.
-pub fn schema() -> Exit {
+pub(super) fn schema() -> Exit {
     println!("{:#}", document());
     Exit::Fine
 }
 
 /// The schema of every sort of file; the first key tells them apart.
 #[must_use]
-pub fn document() -> Value {
+pub(super) fn document() -> Value {
     let selection = json!({ "oneOf": [
         { "type": "string", "description": "an expression over target, system and labels" },
         { "type": "array", "items": { "type": "string" }, "description": "names of targets, groups or systems" },
