@@ -127,7 +127,7 @@ fn misfits_of(text: &str) -> Vec<String> {
 
 #[test]
 fn every_playbook_that_ships_fits() {
-    for (id, text) in crate::shipped::PLAYBOOKS {
+    for (id, text) in crate::playbook::shipped::PLAYBOOKS {
         assert_eq!(misfits_of(text), Vec::<String>::new(), "{id}");
     }
 }
