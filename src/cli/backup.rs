@@ -12,7 +12,7 @@ use crate::model::unit::show_bytes;
 
 /// Arguments of `rounds backup`.
 #[derive(Args, Debug)]
-#[command(after_help = "The copy is a store: rounds --store FILE runs\n\nExamples:\n  rounds backup /backup/rounds-$(date +%F).db")]
+#[command(after_help = "Examples:\n  rounds backup /backup/rounds-$(date +%F).db\n\nThe copy is a store: rounds --store FILE runs")]
 pub(super) struct BackupArgs {
     /// The new file
     file: PathBuf,

@@ -19,7 +19,7 @@ use crate::model::{FieldType, ItemRecord, Lang, Outcome, RunRecord, RunState, Te
 /// Arguments of `rounds compare`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit status: 0 go · 1 no-go: something is new, worse, not judged or no longer looked at · 3 bad input · 4 internal failure\n\nExamples:\n  rounds compare 019a8c11 last\n  rounds compare 019a8c11 last --ignore uptime --allow disk-space.used_bytes=5%"
+    after_help = "Examples:\n  rounds compare 019a8c11 last\n  rounds compare 019a8c11 last --ignore uptime --allow disk-space.used_bytes=5%\n\nExit status: 0 go · 1 no-go: something is new, worse, not judged or no longer looked at · 3 bad input · 4 internal failure"
 )]
 pub(super) struct CompareArgs {
     /// The earlier run: its id, the beginning of it, or `last`

@@ -18,7 +18,7 @@ use crate::playbook::Narrow;
 /// Arguments of `rounds doctor`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit status: 0 nothing is in the way · 1 something is · 3 the site's files have faults\n\nExamples:\n  rounds doctor\n  rounds doctor core-daily\n  rounds doctor --offline --templates our-templates"
+    after_help = "Examples:\n  rounds doctor\n  rounds doctor core-daily\n  rounds doctor --offline --templates our-templates\n\nExit status: 0 nothing is in the way · 1 something is · 3 the site's files have faults"
 )]
 pub(super) struct DoctorArgs {
     /// Only the targets of this playbook

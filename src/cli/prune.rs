@@ -14,7 +14,7 @@ use crate::store::{Keep, Pruned};
 /// Arguments of `rounds prune`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "A run stays however old it is while an open problem was seen in it or an item was last judged well in it.\n\nExamples:\n  rounds prune --runs-older-than 400d --captures-older-than 90d --dry-run"
+    after_help = "Examples:\n  rounds prune --runs-older-than 400d --captures-older-than 90d --dry-run\n\nA run stays however old it is while an open problem was seen in it or an item was last judged well in it."
 )]
 pub(super) struct PruneArgs {
     /// Runs begun longer ago go, with all that belongs to them

@@ -12,7 +12,7 @@ use crate::replay::{self, Replay, ReplayError};
 /// Arguments of `rounds replay`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit status: 0 every item came out as recorded · 1 some did not · 2 something could not be judged again\n\nExamples:\n  rounds replay last\n  rounds replay 019a8c11"
+    after_help = "Examples:\n  rounds replay last\n  rounds replay 019a8c11\n\nExit status: 0 every item came out as recorded · 1 some did not · 2 something could not be judged again"
 )]
 pub(super) struct ReplayArgs {
     /// The run: its id, the beginning of it, or `last`
