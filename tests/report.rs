@@ -241,6 +241,19 @@ fn every_number_of_the_ledger_adds_up_on_page_one() {
 }
 
 #[test]
+fn page_one_names_the_same_risks_in_the_same_order_in_every_language() {
+    let (run, previous) = (run(), previous());
+    let risks = |lang| {
+        let View::Whole(whole) = view(&Source { run: &run, previous: Some(&previous), history: &Remembered }, lang) else { panic!() };
+        // The first object is the same text in both languages; how many more there are is said in words.
+        let first = |objects: &str| objects.split([',', '、', ' ']).next().unwrap_or_default().to_owned();
+        whole.page.risks.iter().map(|risk| (first(&risk.objects), risk.days)).collect::<Vec<_>>()
+    };
+    assert_eq!(risks(Lang::En), risks(Lang::Zh));
+    assert!(risks(Lang::En).len() > 2);
+}
+
+#[test]
 fn what_became_of_the_problems_of_last_time_is_told() {
     let (run, previous) = (run(), previous());
     let View::Whole(whole) = view(&Source { run: &run, previous: Some(&previous), history: &Remembered }, Lang::En) else { panic!() };

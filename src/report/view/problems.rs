@@ -76,9 +76,9 @@ pub(super) fn problem_lines(context: &Context<'_>, comparison: &Comparison<'_>) 
         .filter(|found| !found.is_waived())
         .map(|found| (rank(found), line(context, comparison, found)))
         .collect();
-    // Worst first, then longest open, then by name: the same run always gives the same order.
+    // Worst first, then longest open, then by line of the playbook: the same order, and the same choice for page 1, in every language.
     lines.sort_by(|(rank_a, a), (rank_b, b)| {
-        rank_b.cmp(rank_a).then(b.days.cmp(&a.days)).then_with(|| a.title.cmp(&b.title)).then_with(|| a.object.cmp(&b.object))
+        rank_b.cmp(rank_a).then(b.days.cmp(&a.days)).then_with(|| a.group.0.cmp(&b.group.0)).then_with(|| a.object.cmp(&b.object))
     });
     lines.into_iter().map(|(_, line)| line).collect()
 }
