@@ -1,6 +1,6 @@
 //! The program itself, run on sites of our own against real servers on loopback, and against peers that do not play by the rules.
 
-#[allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 mod support {
     pub(crate) mod hostile;
     pub(crate) mod mariadb;

@@ -176,8 +176,8 @@ struct Rung<'l> {
     span: Option<Span>,
 }
 
-/// The rungs that hold for a target, its variant, and its waivers.
-type Signature = (Vec<usize>, Option<usize>, Vec<usize>);
+/// The rungs that hold for a target, and the variant: targets that agree in both share what is made of them.
+type Signature = (Vec<usize>, Option<usize>);
 
 /// What the targets of one line share when the same rungs hold for them.
 struct Shared {
@@ -209,8 +209,8 @@ impl<'a> Planner<'a> {
         let ladder = self.ladder(doc);
         let variants: Vec<Option<BTreeSet<usize>>> =
             doc.variants.iter().map(|variant| variant.targets.as_ref().map(|targets| self.selected(targets))).collect();
-        let mut shared: HashMap<(Vec<usize>, Option<usize>), Option<Shared>> = HashMap::new();
-        let mut with_waivers: HashMap<Signature, Arc<Rules>> = HashMap::new();
+        let mut shared: HashMap<Signature, Option<Shared>> = HashMap::new();
+        let mut with_waivers: HashMap<(Signature, Vec<usize>), Arc<Rules>> = HashMap::new();
         let mut questions: HashMap<String, usize> = HashMap::new();
         for position in self.targets_of(line, entry) {
             let target = Arc::clone(&self.inventory.targets[position]);
@@ -239,10 +239,10 @@ impl<'a> Planner<'a> {
             }
             if let Some(Some(made)) = shared.get(&signature) {
                 let waivers = self.waivers_of(line, position);
-                let rules = match with_waivers.entry((signature.0, signature.1, waivers)) {
+                let rules = match with_waivers.entry((signature, waivers)) {
                     Slot::Occupied(slot) => Arc::clone(slot.get()),
                     Slot::Vacant(slot) => {
-                        let rules = self.with_waivers(line, &slot.key().2, made);
+                        let rules = self.with_waivers(line, &slot.key().1, made);
                         Arc::clone(slot.insert(rules))
                     }
                 };

@@ -186,7 +186,7 @@ impl<'v> Visit<'v> {
                         Err(error) => {
                             self.broken = Some(error.clone());
                             // The session has had all the time that a target gets.
-                            is_over = error.kind == FailureKind::TimedOut;
+                            is_over |= error.kind == FailureKind::TimedOut;
                             error
                         }
                     }

@@ -101,6 +101,7 @@ fn every_playbook_that_ships_balances_and_its_report_tells_what_the_store_holds(
         [("linux-daily", HOSTS + 1), ("postgres-daily", 1), ("mysql-daily", 1), ("web-application", 1), ("shop-file", 1)]
     {
         let (hosts, pg, my) = (fleet.sshd.logged("Accepted publickey"), fleet.postgres_logins(""), fleet.mariadb_logins());
+        let own = fleet.postgres_logins("postgres");
         let ran = fleet.site.run_json(playbook);
         let outcomes = fleet.site.ledger().assert_tells(&ran);
         let report = ran.json();
@@ -125,8 +126,8 @@ fn every_playbook_that_ships_balances_and_its_report_tells_what_the_store_holds(
         let is_hosts = playbook == "linux-daily";
         assert_eq!(fleet.sshd.logged("Accepted publickey") - hosts, if is_hosts { HOSTS } else { 0 }, "{playbook}");
         let is_postgres = usize::from(playbook == "postgres-daily");
-        assert_eq!(fleet.postgres_logins("postgres"), is_postgres, "{playbook}");
-        assert!(fleet.postgres_logins("") - pg <= 2 * is_postgres, "{playbook}: {}", fleet.postgres_logins(""));
+        assert_eq!(fleet.postgres_logins("postgres") - own, is_postgres, "{playbook}");
+        assert_eq!(fleet.postgres_logins("") - pg, 3 * is_postgres, "{playbook}: postgres, shop, template1");
         // Besides ours there is the one that asks.
         assert_eq!(fleet.mariadb_logins() - my, 1 + i64::from(playbook == "mysql-daily"), "{playbook}");
         if is_hosts {

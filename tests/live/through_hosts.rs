@@ -49,7 +49,10 @@ fn databases_are_inspected_through_the_hosts_that_reach_them() {
     // One to the bastion for each database, and one to the inner host behind it.
     assert_eq!(sshd.logged("Accepted publickey"), 3, "{}", sshd.log());
     let log = fs::read_to_string(postgres.socket_folder().join("log")).expect("its log");
-    assert_eq!(log.lines().filter(|line| line.contains("connection authorized: user=ro")).count(), 1, "{log}");
+    for database in ["postgres", "template1"] {
+        let logins = log.lines().filter(|line| line.contains(&format!("connection authorized: user=ro database={database}")));
+        assert_eq!(logins.count(), 1, "{database}: {log}");
+    }
 }
 
 #[test]

@@ -23,7 +23,8 @@ use super::{load, manual, run, tell};
 use crate::check::Bound;
 use crate::checks;
 use crate::inventory::Inventory;
-use crate::model::{ItemKind, Outcome, RunRecord, Target};
+use crate::model::probe::Ask;
+use crate::model::{ItemKind, Kind, Outcome, RunRecord, Target};
 use crate::playbook::{self, Narrow, Plan, Work};
 use crate::round;
 use crate::store::Store;
@@ -247,7 +248,9 @@ fn answer(target: &Target, lines: &[Line], bounds: &BTreeMap<String, Arc<dyn Bou
         if learnt.contains(line.id) {
             continue;
         }
-        let written = write::line(&Asked { id: line.id, with: line.with, lesson: line.lesson, bound: &**bound, item });
+        let probes = bound.probes(target);
+        let from_outside = target.kind != Kind::Http && probes.iter().all(|probe| matches!(probe.ask, Ask::Net(_)));
+        let written = write::line(&Asked { id: line.id, with: line.with, lesson: line.lesson, from_outside, bound: &**bound, item });
         if !written.trim_start().starts_with('#') {
             learnt.insert(line.id);
         }
@@ -259,7 +262,6 @@ fn answer(target: &Target, lines: &[Line], bounds: &BTreeMap<String, Arc<dyn Bou
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Kind;
     use crate::yaml::{Faults, FileId, parse};
 
     #[test]

@@ -16,6 +16,8 @@ pub(super) struct Asked<'a> {
     pub(super) with: &'a str,
     /// What is written of it; `None` keeps the check's own thresholds.
     pub(super) lesson: Option<Lesson>,
+    /// Whether it is asked from our side, of a target that is more than what answers there.
+    pub(super) from_outside: bool,
     /// Its check with parameters.
     pub(super) bound: &'a dyn Bound,
     /// What came of it.
@@ -25,6 +27,9 @@ pub(super) struct Asked<'a> {
 /// The text of a line, or the comment that says why there is none.
 pub(super) fn line(asked: &Asked<'_>) -> String {
     match asked.item.outcome {
+        Outcome::Warn | Outcome::Crit if asked.from_outside => {
+            return format!("  # {} was not learnt: nothing answers it as it should, and perhaps nothing is meant to\n", asked.id);
+        }
         Outcome::Ok | Outcome::Info | Outcome::Warn | Outcome::Crit => {}
         // A rate has no value on the first visit; its thresholds do not depend on one.
         Outcome::Skipped if asked.lesson.is_none() => {}
@@ -47,6 +52,10 @@ fn why_not(asked: &Asked<'_>) -> String {
 
 fn head(asked: &Asked<'_>, with: &str) -> String {
     let mut text = format!("  - id: {}\n    check: {}\n", asked.id, asked.bound.meta().id);
+    // A check that asks anything is called by what it asks here.
+    if matches!(asked.bound.meta().id, "exec" | "sql") {
+        let _ = writeln!(text, "    title: {}", scalar(&asked.id.replace('-', " ")));
+    }
     if with != "{}" {
         let _ = writeln!(text, "    with: {with}");
     }

@@ -1,9 +1,13 @@
-//! `rounds schema`: JSON Schema of the files of a site, for editors.
+//! `rounds schema`: JSON Schema of the files of a site, for editors. Words and parameters are those of the code itself.
+
+#[cfg(test)]
+mod fits;
+mod playbook;
+mod site;
 
 use serde_json::{Map, Value, json};
 
 use super::exit::Exit;
-use crate::checks;
 
 /// Prints the schema.
 pub(super) fn schema() -> Exit {
@@ -14,82 +18,84 @@ pub(super) fn schema() -> Exit {
 /// The schema of every sort of file; the first key tells them apart.
 #[must_use]
 pub(super) fn document() -> Value {
-    let selection = json!({ "oneOf": [
-        { "type": "string", "description": "an expression over target, system and labels" },
-        { "type": "array", "items": { "type": "string" }, "description": "names of targets, groups or systems" },
-        { "type": "object", "properties": { "value": { "type": "string" } }, "required": ["value"], "additionalProperties": false },
-    ] });
-    let phrase = json!({ "oneOf": [
-        { "type": "string" },
-        { "type": "object", "properties": { "en": { "type": "string" }, "zh": { "type": "string" } }, "additionalProperties": false },
-    ] });
-    let expression = json!({ "type": "string", "description": "an expression over the fields of the check, or never" });
-    let duration = json!({ "type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$", "examples": ["30s", "5m", "1d2h"] });
-    let line = json!({
-        "type": "object",
-        "properties": {
-            "id": { "type": "string" },
-            "check": { "enum": checks::CATALOGUE.iter().map(|entry| entry.meta.id).chain(["ask-person"]).collect::<Vec<_>>() },
-            "use": { "type": "string" }, "as": { "type": "string" }, "only": { "type": "array", "items": { "type": "string" } }, "for_each": { "type": "object" },
-            "targets": { "$ref": "#/$defs/selection" }, "with": { "type": "object" },
-            "warn": { "$ref": "#/$defs/expression" }, "crit": { "$ref": "#/$defs/expression" }, "per": { "enum": ["row", "target"] },
-            "overrides": { "type": "array", "items": { "$ref": "#/$defs/override" } },
-            "trend": { "type": "array", "items": { "$ref": "#/$defs/trend" } },
-            "variants": { "type": "array", "items": { "type": "object" } },
-            "run": { "type": "array", "items": { "type": "string" } }, "read": { "type": "object" }, "columns": { "type": "object" },
-            "key": { "type": "array", "items": { "type": "string" } }, "rows_are": { "enum": ["things", "problems"] },
-            "title": { "$ref": "#/$defs/phrase" }, "why": { "$ref": "#/$defs/phrase" }, "advice": { "$ref": "#/$defs/phrase" },
-            "runbook": { "type": "string" }, "limit": { "$ref": "#/$defs/duration" },
-            "who": { "type": "string" }, "within": { "$ref": "#/$defs/duration" },
-        },
-        "additionalProperties": false,
-        "allOf": parameters_by_check(),
-    });
-    let override_ = json!({ "type": "object", "additionalProperties": false, "properties": {
-        "check": { "type": "string" }, "targets": { "$ref": "#/$defs/selection" }, "rows": { "$ref": "#/$defs/expression" },
-        "warn": { "$ref": "#/$defs/expression" }, "crit": { "$ref": "#/$defs/expression" }, "with": { "type": "object" }, "skip": { "$ref": "#/$defs/phrase" },
-    } });
-    let trend = json!({ "type": "object", "additionalProperties": false, "required": ["id"], "properties": {
-        "id": { "type": "string" }, "warn": { "$ref": "#/$defs/expression" }, "crit": { "$ref": "#/$defs/expression" }, "history": { "$ref": "#/$defs/duration" },
-    } });
+    let mut defs = common();
+    defs.extend(playbook::defs());
+    defs.extend(site::defs());
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A file of a rounds site",
-        "$defs": { "selection": selection, "phrase": phrase, "expression": expression, "duration": duration, "line": line, "override": override_, "trend": trend },
-        "oneOf": [playbook(), part(), other("settings"), other("inventory"), other("calendar"), other("windows"), other("waivers")],
+        "type": "object",
+        "$defs": defs,
+        "oneOf": [
+            playbook::playbook(),
+            playbook::part(),
+            site::settings(),
+            site::inventory(),
+            site::calendar(),
+            site::windows(),
+            site::waivers(),
+            site::tests(),
+        ],
     })
 }
 
-fn playbook() -> Value {
-    json!({ "type": "object", "required": ["playbook", "checks"], "additionalProperties": false, "properties": {
-        "playbook": { "type": "string" }, "title": { "$ref": "#/$defs/phrase" }, "owner": { "type": "string" }, "targets": { "$ref": "#/$defs/selection" },
-        "schedule": {}, "checks": { "type": "array", "items": { "$ref": "#/$defs/line" } }, "across": { "type": "array", "items": { "type": "object" } },
-        "overrides": { "type": "array", "items": { "$ref": "#/$defs/override" } }, "values": { "type": "object" },
-        "limits": { "type": "object", "additionalProperties": { "$ref": "#/$defs/duration" } }, "report": { "type": "object" },
-    } })
+/// What all sorts of files share.
+fn common() -> Map<String, Value> {
+    let defs = json!({
+        "id": { "type": ["string", "integer"], "pattern": r"^[\p{L}\p{N}][\p{L}\p{N}._-]*$" },
+        "ids": { "type": "array", "items": { "$ref": "#/$defs/id" } },
+        "some-ids": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/id" } },
+        "selection": { "description": "an expression over target, system and labels, or a list of names", "oneOf": [
+            { "type": "string", "description": "an expression over target, system and labels" },
+            { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/id" }, "description": "names of targets, groups or systems" },
+        ] },
+        "phrase": { "oneOf": [
+            { "type": "string" },
+            map(&[], &[("en", json!({ "type": "string" })), ("zh", json!({ "type": "string" }))]),
+        ] },
+        "expression": { "type": "string", "description": "an expression over the fields of the check" },
+        "threshold": { "type": "string", "description": "an expression over the fields of the check, or never", "not": { "enum": ["false", "off", "none", "0", "no"] } },
+        "duration": { "type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(w|d|h|ms|m|s))+$", "examples": ["30s", "5m", "1d2h"] },
+        "time": { "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["08:00"] },
+        "date": { "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "examples": ["2027-03-31"] },
+        "moment": { "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?$", "examples": ["2026-12-28 00:00"] },
+        "days": { "oneOf": [{ "$ref": "#/$defs/day" }, { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/day" } }] },
+        "day": { "description": "every-day, workday, last-workday, mon … sun, 1st-sun, last-fri, or 1 to 31", "oneOf": [
+            { "type": "integer", "minimum": 1, "maximum": 31 },
+            { "type": "string", "pattern": "^(every-day|workday|last-workday|((1st|2nd|3rd|4th|5th|last)-)?(mon|tue|wed|thu|fri|sat|sun))$" },
+        ] },
+        "values": { "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } },
+        "limits": map(&[], &[("item", reference("duration")), ("target", reference("duration")), ("run", reference("duration"))]),
+        "language": { "enum": ["en", "zh"] },
+    });
+    match defs {
+        Value::Object(defs) => defs,
+        _ => Map::new(),
+    }
 }
 
-fn part() -> Value {
-    json!({ "type": "object", "required": ["part", "checks"], "additionalProperties": false, "properties": {
-        "part": { "type": "string" }, "values": { "type": "object" }, "checks": { "type": "array", "items": { "$ref": "#/$defs/line" } },
-    } })
+/// A map with these keys and no others.
+fn map(required: &[&str], properties: &[(&str, Value)]) -> Value {
+    let properties: Map<String, Value> = properties.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
 }
 
-fn other(sort: &str) -> Value {
-    json!({ "type": "object", "required": [sort] })
+fn list(of: &str) -> Value {
+    json!({ "type": "array", "items": { "$ref": format!("#/$defs/{of}") } })
 }
 
-/// For each check: `with` has its parameters and no others.
-fn parameters_by_check() -> Vec<Value> {
-    checks::CATALOGUE
-        .iter()
-        .map(|entry| {
-            let mut with: Map<String, Value> = entry.schema().as_object().cloned().unwrap_or_default();
-            with.remove("$schema");
-            with.remove("title");
-            // What is required may also come from an override or stand beside `with:`.
-            with.remove("required");
-            json!({ "if": { "properties": { "check": { "const": entry.meta.id } }, "required": ["check"] }, "then": { "properties": { "with": with } } })
-        })
-        .collect()
+fn some(of: &str) -> Value {
+    json!({ "type": "array", "minItems": 1, "items": { "$ref": format!("#/$defs/{of}") } })
+}
+
+fn reference(to: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{to}") })
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn words(words: &[&str]) -> Value {
+    json!({ "enum": words })
 }

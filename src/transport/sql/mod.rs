@@ -105,6 +105,11 @@ struct Access {
 }
 
 impl Access {
+    /// The database of PostgreSQL that the session is in.
+    fn database(&self) -> &str {
+        self.target.database.as_deref().unwrap_or("postgres")
+    }
+
     async fn of(lines: &Lines, target: Arc<Target>, reach: Reach) -> Result<Self, TransportError> {
         let ours = |detail: String| TransportError::new(FailureKind::OurSide, Message::OurSide { detail });
         let login = target.login.as_deref();

@@ -45,7 +45,7 @@ pub(super) struct Postgres {
 impl Postgres {
     /// Logs in to `database`, the target's own, or `postgres`.
     pub(super) async fn login(access: &Arc<Access>, database: Option<&str>) -> Result<Self, TransportError> {
-        let database = database.or(access.target.database.as_deref()).unwrap_or("postgres").to_owned();
+        let database = database.unwrap_or(access.database()).to_owned();
         let (mut connection, relay) = connect(access, &database).await?;
         let known = introduce(&mut connection, access).await.map_err(|error| fault::login(&error, access))?;
         let (Some(version), Some(banner)) = (known.first().and_then(|version| version.parse::<u32>().ok()), known.get(1)) else {

@@ -64,13 +64,15 @@ impl SqlSession {
         let Some(names) = self.databases(&mut begun, ask).await? else { return Ok(()) };
         let mut gathers: Vec<Gather> = begun.iter().map(|_| Gather::new(self.access.cap_bytes)).collect();
         for name in &names {
-            let mut engine = None;
+            let mut of_its_own = None;
+            // The session is in one of them already: logging in there again would be one login too many.
+            let engine = if name == self.access.database() { &mut self.engine } else { &mut of_its_own };
             for (begun, gather) in begun.iter_mut().zip(&mut gathers) {
                 if begun.ended.is_some() || gather.is_cut() {
                     continue;
                 }
                 gather.database(name);
-                match carry(&self.access, &mut engine, Some(name), begun, gather, ask).await {
+                match carry(&self.access, engine, Some(name), begun, gather, ask).await {
                     Ok(Carried::Cancelled) => return Ok(()),
                     Ok(Carried::Answered | Carried::Ended) => {}
                     // One database that refuses makes the whole answer wrong: it must not look like an empty one.
