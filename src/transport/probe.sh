@@ -5,16 +5,16 @@ read -r mark
 trap : TERM
 exec 6>&1
 cut() {
-    trap "" TERM
     [ -n "$1" ] || exec cat
     head -c "$1"
     exec tail -c "$2"
 }
 status=$(
-    trap : TERM
+    # Ignored before anything forks, not once it runs: a fragment may be over, and its group be told to end, before
+    # a slow machine has let `cut` begin; its answer would be lost and look like an empty one.
+    trap "" TERM
     {
         {
-            trap : TERM
             {
                 trap : TERM
                 # In a subshell, so that what a shell says of a killed child is not taken for the child's own words.

@@ -110,7 +110,7 @@ pub(super) const SEEDS: [Seed; 16] = [
         id: "schema",
         check: "sql",
         kinds: &[Kind::Sqlite],
-        with: r#"{ query: "select name, type, sql as definition from sqlite_master where substr(name, 1, 7) != 'sqlite_' order by name", columns: { name: text, type: text, definition: text }, key: [name] }"#,
+        with: r#"{ query: "select name, type, sql as definition from sqlite_master where substr(name, 1, 7) <> 'sqlite_' order by name", columns: { name: text, type: text, definition: text }, key: [name] }"#,
         lesson: Facts(&["type", "definition"]),
     },
 ];

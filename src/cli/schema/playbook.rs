@@ -132,7 +132,7 @@ pub(super) fn defs() -> Map<String, Value> {
 fn schedule() -> Value {
     let times = json!({ "oneOf": [reference("time"), { "type": "array", "minItems": 1, "items": reference("time") }] });
     let months = json!({ "type": "array", "minItems": 1, "items": { "type": "integer", "minimum": 1, "maximum": 12 } });
-    let timed = map(
+    let at_times = map(
         &[],
         &[
             ("at", times),
@@ -148,7 +148,7 @@ fn schedule() -> Value {
             ("on_freeze", words(&["run", "skip", "next-allowed-day"])),
         ],
     );
-    json!({ "oneOf": [{ "const": "by-hand" }, timed] })
+    json!({ "oneOf": [{ "const": "by-hand" }, at_times] })
 }
 
 /// For each check: `with` has its parameters and no others. Beside them what they refer to, by names of its own.
