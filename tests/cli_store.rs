@@ -25,10 +25,11 @@ impl Place {
         fs::create_dir(place.site()).unwrap();
         file("settings.yaml", "settings: test\ntimezone: Asia/Shanghai\ntiers: [core]\n");
         file("inventory.yaml", "inventory: test\ntargets:\n  - { id: here, kind: host, address: local, labels: { role: hub } }\n");
+        // How busy the machine is that these tests run on is not their question.
         file(
             "daily.yaml",
             "playbook: daily\ntargets: [here]\nchecks:\n  - id: disk\n    check: disk-space\n    warn: \"used_pct >= 0\"\n    crit: never\n    \
-             trend: [{ id: mean, warn: \"average(used_pct, 1s) < 0%\" }]\n  - { id: load, check: load }\n  - { id: uptime, check: uptime }\n  - { id: cpu, check: cpu }\nacross:\n  \
+             trend: [{ id: mean, warn: \"average(used_pct, 1s) < 0%\" }]\n  - { id: load, check: load, warn: never, crit: never }\n  - { id: uptime, check: uptime }\n  - { id: cpu, check: cpu, warn: never, crit: never }\nacross:\n  \
              - { id: all-up, of: uptime, crit: \"ok_count + warn_count < planned_count\" }\n",
         );
         place
