@@ -41,7 +41,7 @@ pub(super) fn differs(row: &Row, facts: &[&str], types: &[(String, FieldType)]) 
 /// A value as it is written in an expression.
 fn literal(value: &Value, of: Option<FieldType>) -> Option<String> {
     Some(match value {
-        Value::Text(text) => quoted(text.raw()),
+        Value::Text(text) => scalar(text.raw()),
         Value::Boolean(yes) => yes.to_string(),
         Value::Number(number) if *number < 0.0 => return None,
         Value::Number(number) => match of {
@@ -54,25 +54,7 @@ fn literal(value: &Value, of: Option<FieldType>) -> Option<String> {
     })
 }
 
-/// A text in the quotes of an expression, whatever it holds.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            _ if must_be_coded(c) => quoted.push_str(&format!("\\u{:04x}", c as u32)),
-            _ => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// A text as a double-quoted scalar of YAML, whatever it holds.
+/// A text as a double-quoted scalar of YAML, whatever it holds; expressions quote and escape the same way.
 #[must_use]
 pub(super) fn scalar(text: &str) -> String {
     let mut quoted = String::from("\"");
